@@ -1,0 +1,1 @@
+//! The PIX scheme's own data: keys, identifiers and the BR Code.
