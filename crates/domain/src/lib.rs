@@ -4,5 +4,21 @@
 //! draws are parameters, text goes in and typed values come out. Everything else in the workspace
 //! depends on this crate and this crate depends on nobody.
 
+pub mod charge;
+pub mod circuit;
+pub mod dispatch;
+pub mod fee;
+pub mod gateway;
+pub mod ids;
+pub mod ledger;
+pub mod limits;
+pub mod money;
+pub mod outcome;
+pub mod payout;
 pub mod pix;
+pub mod retry;
+pub mod routing;
+pub mod spi;
+pub mod status;
 pub mod tax_id;
+pub mod time;
