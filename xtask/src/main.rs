@@ -1,1 +1,2 @@
+//! The developer's command.
 fn main() {}

@@ -1,1 +1,3 @@
+//! The program: configuration, wiring, roles and administration commands.
+
 fn main() {}
