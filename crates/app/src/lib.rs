@@ -1,1 +1,7 @@
-//! app
+//! The use cases: what PixWave does with money, and the ports it needs to do it.
+//!
+//! A use case reads what it needs, builds a unit of work whose pure `decide` applies the domain's
+//! rules to locked rows, and commits it: the change, the idempotency row, the job and the event in
+//! one commit. Gateways are called between commits, never inside one.
+
+pub mod ports;

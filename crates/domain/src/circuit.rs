@@ -164,19 +164,17 @@ impl Circuit {
     /// The decayed share of calls with a known answer, in percent; 100 when nothing is known.
     pub const fn success_percent(&self) -> u64 {
         let total = self.answered_milli + self.failed_milli + self.unknown_milli;
-        if total == 0 {
-            100
-        } else {
-            self.answered_milli * 100 / total
+        match (self.answered_milli * 100).checked_div(total) {
+            Some(percent) => percent,
+            None => 100,
         }
     }
 
     pub const fn unknown_percent(&self) -> u64 {
         let total = self.answered_milli + self.failed_milli + self.unknown_milli;
-        if total == 0 {
-            0
-        } else {
-            self.unknown_milli * 100 / total
+        match (self.unknown_milli * 100).checked_div(total) {
+            Some(percent) => percent,
+            None => 0,
         }
     }
 
