@@ -1,0 +1,427 @@
+//! The suites of the gate, in the order in which they run.
+//!
+//! Everything is built for the whole workspace at once, whichever suite asks: cargo then settles on
+//! one set of features, and the suites after the first find their programs ready. Suites that need
+//! the server use the very binary that the tests use.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON};
+use crate::mariadb::Mariadb;
+use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
+use crate::readme;
+use crate::report::{Counts, Finished, counts_in, is_good, render};
+
+/// Cases per property test with `--full`; the crates' own defaults are far smaller.
+const FULL_CASES: &str = "20000";
+/// How long the demonstration may take, in seconds.
+const DEMO_LIMIT: &str = "300";
+
+/// What a suite comes to: counts, and notes on what was skipped or failed.
+type Verdict = Result<(Counts, Vec<String>)>;
+
+struct Suite {
+    name: &'static str,
+    run: fn(&Plan) -> Verdict,
+}
+
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "fmt",
+        run: fmt,
+    },
+    Suite {
+        name: "clippy",
+        run: clippy,
+    },
+    Suite {
+        name: "unit",
+        run: unit,
+    },
+    Suite {
+        name: "mysql",
+        run: mysql,
+    },
+    Suite {
+        name: "sdk",
+        run: sdk,
+    },
+    Suite {
+        name: "demo",
+        run: demo,
+    },
+    Suite {
+        name: "readme",
+        run: readme_suite,
+    },
+];
+
+/// The names of all suites, for the usage text.
+pub fn names() -> String {
+    SUITES
+        .iter()
+        .map(|suite| suite.name)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Which suites to run, and how much of them.
+pub struct Plan {
+    suites: Vec<&'static Suite>,
+    full: bool,
+}
+
+impl Plan {
+    /// Reads the words after `test`; no name means every suite.
+    pub fn parse(words: &[&str]) -> Result<Self> {
+        let mut plan = Self {
+            suites: Vec::new(),
+            full: false,
+        };
+        for word in words {
+            if *word == "--full" {
+                plan.full = true;
+            } else {
+                let suite = SUITES.iter().find(|suite| suite.name == *word);
+                plan.suites.push(suite.with_context(|| {
+                    format!("no suite is called {word}; there are: {}", names())
+                })?);
+            }
+        }
+        if plan.suites.is_empty() {
+            plan.suites = SUITES.iter().collect();
+        }
+        Ok(plan)
+    }
+}
+
+/// Runs the planned suites one after the other, all of them whatever fails, and prints the sums.
+pub fn run(plan: &Plan) -> Result<ExitCode> {
+    let mut finished = Vec::new();
+    for suite in &plan.suites {
+        println!("== {}", suite.name);
+        let start = Instant::now();
+        let (counts, notes) = (suite.run)(plan)
+            .unwrap_or_else(|error| (Counts::FAILED, vec![format!("FAILED: {error:#}")]));
+        for note in &notes {
+            println!("{}: {note}", suite.name);
+        }
+        finished.push(Finished {
+            suite: suite.name,
+            counts,
+            time: start.elapsed(),
+            notes,
+        });
+    }
+    println!("{}", render(&finished));
+    Ok(if is_good(&finished) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn skipped(reason: impl std::fmt::Display) -> (Counts, Vec<String>) {
+    (Counts::SKIPPED, vec![format!("SKIPPED: {reason}")])
+}
+
+/// One check for a program that says by its exit code alone whether it is content.
+fn one_check(command: &mut Command) -> Verdict {
+    let output = run_program(command)?;
+    ensure!(
+        output.success,
+        "{} did not exit with 0",
+        command.get_program().display()
+    );
+    Ok((Counts::PASSED, Vec::new()))
+}
+
+/// The counts that a test tool printed. A tool that failed without a failed test (it did not
+/// compile, it crashed) is itself one failure; a tool that found no test has skipped its suite.
+fn judge(outputs: &[Output]) -> (Counts, Vec<String>) {
+    let (mut counts, mut notes) = (Counts::default(), Vec::new());
+    for output in outputs {
+        let told = counts_in(&output.text).unwrap_or_default();
+        counts += told;
+        if !output.success && told.failed == 0 {
+            counts += Counts::FAILED;
+            notes.push("FAILED: the test tool stopped before its tests were done".to_owned());
+        }
+    }
+    if counts == Counts::default() {
+        skipped("no test was found")
+    } else {
+        (counts, notes)
+    }
+}
+
+fn fmt(_: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure_component("fmt", "rustfmt") {
+        return Ok(skipped(reason));
+    }
+    one_check(&mut cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy(_: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure_component("clippy", "clippy") {
+        return Ok(skipped(reason));
+    }
+    one_check(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+/// The tests whose name holds `mysql` need a server and are the `mysql` suite; all others are `unit`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leg {
+    Unit,
+    Mysql,
+}
+
+fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
+    let mut commands = if install::holds("cargo nextest --version") {
+        let filter = if leg == Leg::Unit {
+            "not test(mysql)"
+        } else {
+            "test(mysql)"
+        };
+        let mut nextest = cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--no-tests",
+            "pass",
+        ]);
+        nextest.args([
+            "--status-level",
+            "slow",
+            "--final-status-level",
+            "slow",
+            "--filterset",
+            filter,
+        ]);
+        let mut commands = vec![nextest];
+        if leg == Leg::Unit {
+            commands.push(cargo(&[
+                "test",
+                "--workspace",
+                "--locked",
+                "--doc",
+                "--no-fail-fast",
+            ]));
+        }
+        commands
+    } else {
+        let mut test = cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
+        test.args(if leg == Leg::Unit {
+            &["--skip", "mysql"][..]
+        } else {
+            &["mysql"][..]
+        });
+        vec![test]
+    };
+    if plan.full {
+        commands.iter_mut().for_each(|command| {
+            command.env("PROPTEST_CASES", FULL_CASES);
+        });
+    }
+    commands
+}
+
+fn unit(plan: &Plan) -> Verdict {
+    let outputs = test_commands(plan, Leg::Unit)
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
+fn mysql(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[MARIADB]) {
+        return Ok(skipped(reason));
+    }
+    let server = Mariadb::start()?;
+    println!("MariaDB at {}", server.url());
+    let mut commands = test_commands(plan, Leg::Mysql);
+    commands.iter_mut().for_each(|command| {
+        command.env("PIXWAVE_TEST_MYSQL_URL", server.url());
+    });
+    let outputs = commands
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
+/// Builds the programs with the features that the tests use, so that nothing is built twice.
+fn build_programs() -> Result<PathBuf> {
+    let build = run_program(&mut cargo(&[
+        "build",
+        "--workspace",
+        "--bins",
+        "--examples",
+        "--locked",
+        "--quiet",
+    ]))?;
+    ensure!(build.success, "the programs do not build");
+    let metadata = capture(&mut cargo(&[
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names the target folder")?;
+    Ok(PathBuf::from(target).join("debug"))
+}
+
+fn sdk(_: &Plan) -> Verdict {
+    let script = root().join("tests/sdk/run.sh");
+    if !script.is_file() {
+        return Ok(skipped("tests/sdk/run.sh is not there yet"));
+    }
+    const NEEDS: &[Need] = &[CURL, NODE, PYTHON];
+    if let Err(reason) = install::ensure(NEEDS) {
+        return Ok(skipped(reason));
+    }
+    let programs = build_programs()?;
+    // Kept from run to run: it holds the unpacked SDKs.
+    let work = programs.join("../sdk");
+    std::fs::create_dir_all(&work)?;
+    let output = run_program(
+        command("bash")
+            .arg(script)
+            .arg(programs.join("examples/serve"))
+            .arg(work),
+    )?;
+    Ok(judge(&[output]))
+}
+
+fn demo(_: &Plan) -> Verdict {
+    let programs = build_programs()?;
+    let folder = new_folder(&std::env::temp_dir(), "demo")?;
+    let verdict = one_check(
+        command("timeout")
+            .arg(DEMO_LIMIT)
+            .arg(programs.join("pixwave"))
+            .arg("demo")
+            .current_dir(&folder),
+    );
+    std::fs::remove_dir_all(&folder)?;
+    verdict
+}
+
+fn readme_suite(_: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[CURL, JQ]) {
+        return Ok(skipped(reason));
+    }
+    let programs = build_programs()?;
+    let text =
+        std::fs::read_to_string(root().join("README.md")).context("README.md cannot be read")?;
+    let program = programs.join("pixwave");
+    if !program.is_file() {
+        bail!("{} was not built", program.display());
+    }
+    readme::run_blocks(&text, &program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, Leg, Output, Plan, SUITES, judge, test_commands};
+
+    fn output(text: &str, success: bool) -> Output {
+        Output {
+            text: text.to_owned(),
+            success,
+        }
+    }
+
+    #[test]
+    fn no_name_means_every_suite() {
+        let plan = Plan::parse(&["--full"]).expect("it is understood");
+        assert!(plan.full);
+        assert_eq!(plan.suites.len(), SUITES.len());
+        let plan = Plan::parse(&["mysql", "unit"]).expect("they exist");
+        assert_eq!(
+            plan.suites
+                .iter()
+                .map(|suite| suite.name)
+                .collect::<Vec<_>>(),
+            ["mysql", "unit"]
+        );
+        assert!(Plan::parse(&["mysq"]).is_err());
+    }
+
+    #[test]
+    fn a_tool_that_failed_without_a_failed_test_is_a_failure() {
+        let good = output("Summary [ 1s] 3 tests run: 3 passed, 0 skipped", true);
+        let broken = output("error: could not compile", false);
+        assert_eq!(
+            judge(&[good, broken]).0,
+            Counts {
+                passed: 3,
+                failed: 1,
+                skipped: 0
+            }
+        );
+        let failed = output(
+            "Summary [ 1s] 3 tests run: 2 passed, 1 failed, 0 skipped",
+            false,
+        );
+        assert_eq!(
+            judge(&[failed]).0,
+            Counts {
+                passed: 2,
+                failed: 1,
+                skipped: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_tool_that_found_no_test_has_skipped() {
+        let none = output("Summary [ 0s] 0 tests run: 0 passed, 9 skipped", true);
+        assert_eq!(judge(&[none]).0, Counts::SKIPPED);
+    }
+
+    #[test]
+    fn every_test_is_in_exactly_one_leg() {
+        let plan = Plan {
+            suites: Vec::new(),
+            full: true,
+        };
+        for leg in [Leg::Unit, Leg::Mysql] {
+            let commands = test_commands(&plan, leg);
+            let words: Vec<String> = commands[0]
+                .get_args()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect();
+            assert!(
+                words.contains(&"--workspace".to_owned()) && words.contains(&"--locked".to_owned())
+            );
+            assert!(
+                words.last().is_some_and(|word| word.contains("mysql")),
+                "{words:?}"
+            );
+            let negated = words
+                .iter()
+                .any(|word| word.starts_with("not ") || word == "--skip");
+            assert_eq!(negated, leg == Leg::Unit, "{words:?}");
+        }
+    }
+}
