@@ -4,4 +4,8 @@
 //! rules to locked rows, and commits it: the change, the idempotency row, the job and the event in
 //! one commit. Gateways are called between commits, never inside one.
 
+pub mod availability;
+pub mod commands;
+pub mod context;
 pub mod ports;
+pub mod views;

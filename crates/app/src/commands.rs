@@ -1,0 +1,255 @@
+//! What callers may ask for, already parsed: the inputs of the use cases and their refusals.
+//!
+//! The API parses its wire forms into these, so that nothing malformed reaches a use case; what
+//! can only be judged against stored state is refused by the use case with one of the enums here.
+
+use domain::gateway::Gateway;
+use domain::ids::*;
+use domain::money::Money;
+use domain::pix::key::PixKey;
+use domain::status::{Kind, Status};
+use domain::tax_id::TaxId;
+use domain::time::Moment;
+
+use crate::ports::gateway::Payer;
+use crate::ports::store::{StoreError, UserRole};
+
+/// What a bearer token or API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Balances, statements, transactions, events.
+    Read,
+    Charges,
+    Payouts,
+    Transfers,
+    Refunds,
+    /// Gateways, alerts, jobs, audit, resolutions.
+    Operator,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 6] = [
+        Scope::Read,
+        Scope::Charges,
+        Scope::Payouts,
+        Scope::Transfers,
+        Scope::Refunds,
+        Scope::Operator,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Charges => "charges",
+            Scope::Payouts => "payouts",
+            Scope::Transfers => "transfers",
+            Scope::Refunds => "refunds",
+            Scope::Operator => "operator",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// Who is asking, proven by a session or an API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub user_id: UserId,
+    pub role: UserRole,
+    pub scopes: Vec<Scope>,
+    /// The session that was used, when it was one.
+    pub session_id: Option<SessionId>,
+}
+
+impl Caller {
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+pub struct SignUp {
+    /// 1 to 200 characters.
+    pub name: String,
+    /// Normalized.
+    pub email: String,
+    /// 8 to 200 characters.
+    pub password: String,
+    pub tax_id: TaxId,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpRefusal {
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    #[error("the tax id is taken")]
+    TaxIdTaken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub struct NewSession {
+    /// Shown once.
+    pub token: String,
+    pub expires_at: Moment,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SignInRefusal {
+    #[error("wrong e-mail or password")]
+    WrongCredentials,
+    #[error("too many tries")]
+    TooManyTries,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub struct NewApiKey {
+    pub name: String,
+    pub scopes: Vec<Scope>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ApiKeyRefusal {
+    /// A key may not do more than its maker.
+    #[error("scope {0} is not the caller's to give")]
+    ScopeNotHeld(&'static str),
+    #[error("no such key")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What every request that moves money has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoneyRequest {
+    pub idempotency_key: String,
+    /// `None`: the caller's only wallet.
+    pub wallet_id: Option<WalletId>,
+    /// At most 64 characters.
+    pub reference: Option<String>,
+    /// A JSON object as text, at most 4 KiB.
+    pub metadata: Option<String>,
+    /// At most 140 characters.
+    pub description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestCharge {
+    pub common: MoneyRequest,
+    pub amount: Money,
+    pub expires_in_seconds: u32,
+    pub payer: Option<Payer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPayout {
+    pub common: MoneyRequest,
+    /// `None` only with a BR Code that names the amount.
+    pub amount: Option<Money>,
+    pub destination: PayoutDestination,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayoutDestination {
+    Key {
+        key: PixKey,
+        payee_tax_id: Option<TaxId>,
+    },
+    /// A decodable BR Code, verbatim.
+    BrCode(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestTransfer {
+    pub common: MoneyRequest,
+    pub amount: Money,
+    pub to: TransferDestination,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferDestination {
+    Wallet(WalletId),
+    /// Another user's sign-up e-mail or tax id.
+    Key(PixKey),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRefund {
+    pub common: MoneyRequest,
+    /// The charge.
+    pub transaction_id: TransactionId,
+    pub pay_in_id: Option<PayInId>,
+    /// `None`: all that is left of the pay-in.
+    pub amount: Option<Money>,
+}
+
+/// Why a request that moves money was refused; nothing was written and the key stays free.
+#[derive(Debug, thiserror::Error)]
+pub enum MoneyRefusal {
+    #[error("the idempotency key was used with another request")]
+    IdempotencyConflict,
+    #[error("not enough money: {} available", available)]
+    InsufficientFunds { available: Money },
+    /// A field is well formed but cannot be accepted.
+    #[error("{field}: {message}")]
+    Invalid {
+        field: &'static str,
+        code: &'static str,
+        message: String,
+    },
+    /// The wallet, charge, or pay-in does not exist or is another user's.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// An amount, day or night limit of the wallet.
+    #[error("above the {kind} limit: {left} left")]
+    LimitExceeded { kind: &'static str, left: Money },
+    #[error("too many requests")]
+    RateLimited { retry_after_seconds: u32 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The transaction that a request made, or made earlier under the same key.
+pub struct Accepted<T> {
+    pub view: T,
+    /// True when the answer repeats an earlier request.
+    pub replayed: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CancelRefusal {
+    #[error("no such transaction")]
+    NotFound,
+    /// It is under way, ended, or of a kind that cannot be cancelled.
+    #[error("already dispatched: stage {stage}")]
+    AlreadyDispatched { stage: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Filters of the transaction list.
+#[derive(Clone, Debug, Default)]
+pub struct ListTransactions {
+    pub kind: Option<Kind>,
+    pub status: Option<Status>,
+    pub gateway: Option<Gateway>,
+    pub reference: Option<String>,
+    pub end_to_end_id: Option<String>,
+    pub txid: Option<String>,
+    pub from: Option<Moment>,
+    pub to: Option<Moment>,
+    pub before: Option<TransactionId>,
+    /// 1 to 200.
+    pub limit: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadRefusal {
+    /// It does not exist or is another user's.
+    #[error("not found")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,171 @@
+//! What callers are shown: the answers of the use cases, before any wire format.
+
+use domain::gateway::Gateway;
+use domain::ids::*;
+use domain::money::Money;
+use domain::status::{Kind, Status};
+use domain::time::Moment;
+
+use crate::ports::store::{UserRow, WalletRow};
+
+#[derive(Clone, Debug)]
+pub struct UserView {
+    pub user: UserRow,
+    pub wallets: Vec<WalletRow>,
+}
+
+/// A transaction as its owner (or an operator) sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionView {
+    pub id: TransactionId,
+    pub kind: Kind,
+    pub status: Status,
+    pub stage: String,
+    pub version: u64,
+    pub amount: Money,
+    pub fee: Money,
+    pub user_id: UserId,
+    pub wallet_id: WalletId,
+    pub gateway: Option<Gateway>,
+    pub description: Option<String>,
+    pub reference: Option<String>,
+    /// JSON object as text.
+    pub metadata: Option<String>,
+    pub end_to_end_id: Option<String>,
+    pub failure: Option<FailureView>,
+    /// Evidence contradicted an earlier decision.
+    pub corrected: bool,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+    pub settled_at: Option<Moment>,
+    pub details: DetailsView,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureView {
+    pub code: String,
+    pub message: String,
+}
+
+/// The kind's own facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DetailsView {
+    Charge {
+        br_code: Option<String>,
+        txid: Option<String>,
+        expires_at: Moment,
+        payer: Option<PartyView>,
+        paid: Money,
+        paid_late: bool,
+        overpaid: bool,
+        refunded: Money,
+        pay_ins: Vec<PayInView>,
+        refunds: Vec<TransactionId>,
+    },
+    Payout {
+        /// The key that was asked for, in full: it is the caller's own input.
+        pix_key: Option<String>,
+        pix_key_type: Option<&'static str>,
+        br_code: Option<String>,
+        payee: Option<PartyView>,
+        returned: Money,
+        returns: Vec<ReturnView>,
+        /// Why it waits, when it waits for something.
+        waiting_for: Option<String>,
+    },
+    Transfer {
+        /// `out` in the payer's wallet, `in` never: the payee sees it in the statement.
+        to_wallet_id: WalletId,
+        payee: Option<PartyView>,
+    },
+    Refund {
+        charge_id: TransactionId,
+        pay_in_id: PayInId,
+    },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartyView {
+    pub name: Option<String>,
+    pub tax_id_masked: Option<String>,
+    pub bank: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayInView {
+    pub id: PayInId,
+    pub gateway: Option<Gateway>,
+    pub amount: Money,
+    pub fee: Money,
+    pub end_to_end_id: Option<String>,
+    pub paid_at: Moment,
+    pub refunded: Money,
+    pub reversed: Money,
+    pub payer: PartyView,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnView {
+    pub id: String,
+    pub amount: Money,
+    pub at: Moment,
+}
+
+/// One attempt in plain words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptView {
+    pub number: u32,
+    pub gateway: Gateway,
+    pub attempt_key: String,
+    /// `done`, `accepted`, `not_done`, `unknown`.
+    pub outcome: String,
+    pub reason: Option<String>,
+    pub why: String,
+    pub licence: Option<LicenceView>,
+    pub sends: Vec<SendView>,
+    pub created_at: Moment,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenceView {
+    /// `never_sent`, `definitive_refusal`, `operator_decision`.
+    pub kind: String,
+    pub from_attempt: u32,
+    pub code: Option<String>,
+    /// `answer` or `lookup`.
+    pub source: Option<String>,
+    pub in_words: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendView {
+    pub number: u32,
+    pub sent_at: Moment,
+    pub closed_at: Option<Moment>,
+    /// `settled`, `accepted`, `not_done`, `never_sent`, `unknown`; `None` while open.
+    pub verdict: Option<String>,
+    pub code: Option<String>,
+}
+
+/// Availability of one operation at one gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationHealthView {
+    pub operation: &'static str,
+    /// `closed`, `open`, `half_open`.
+    pub circuit: &'static str,
+    pub open_cause: Option<&'static str>,
+    pub success_percent: u64,
+    pub unknown_percent: u64,
+    pub latency_ms: Option<u64>,
+    pub primary: bool,
+    pub paused: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayView {
+    pub gateway: Gateway,
+    pub operations: Vec<OperationHealthView>,
+    /// Our book of the float there.
+    pub float_available: i64,
+    pub in_doubt: i64,
+}
