@@ -7,5 +7,8 @@
 pub mod availability;
 pub mod commands;
 pub mod context;
+pub mod events;
+pub mod ledger;
 pub mod ports;
+pub mod records;
 pub mod views;

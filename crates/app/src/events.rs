@@ -1,0 +1,99 @@
+//! The events that every change of a transaction writes, in the same commit.
+//!
+//! Each version of a transaction has exactly one event, so that a consumer sees by
+//! `transaction_version` whether it missed one. Bodies carry no personal data.
+
+use domain::ids::EventId;
+use serde_json::json;
+
+use crate::context::Ids;
+use crate::ports::store::{AlertRow, EventRow, TransactionRow, Write};
+
+/// The closed list of event types.
+pub const EVENT_TYPES: &[&str] = &[
+    "charge.creating",
+    "charge.awaiting_payment",
+    "charge.underpaid",
+    "charge.underpaid_expired",
+    "charge.paid",
+    "charge.pay_in",
+    "charge.reversed",
+    "charge.refunded",
+    "charge.expired",
+    "charge.cancelled",
+    "charge.creation_failed",
+    "payout.created",
+    "payout.queued",
+    "payout.sending",
+    "payout.accepted",
+    "payout.in_doubt",
+    "payout.in_review",
+    "payout.settled",
+    "payout.returned",
+    "payout.rejected",
+    "payout.cancelled",
+    "transfer.settled",
+    "refund.created",
+    "refund.queued",
+    "refund.sending",
+    "refund.accepted",
+    "refund.in_doubt",
+    "refund.in_review",
+    "refund.settled",
+    "refund.rejected",
+    "alert.raised",
+];
+
+/// The event of this version of the row. `kind` is one of [`EVENT_TYPES`].
+pub fn of_transaction(ids: &mut Ids, row: &TransactionRow, kind: &str) -> Write {
+    debug_assert!(
+        EVENT_TYPES.contains(&kind),
+        "{kind} is not a listed event type"
+    );
+    let body = json!({
+        "transaction_id": row.id.to_string(),
+        "kind": row.kind.as_str(),
+        "status": row.status.as_str(),
+        "stage": row.stage,
+        "amount_cents": row.amount.cents(),
+        "fee_cents": row.fee.cents(),
+        "gateway": row.gateway.map(|gateway| gateway.as_str()),
+        "wallet_id": row.wallet_id.to_string(),
+        "end_to_end_id": row.end_to_end_id,
+        "reference": row.reference,
+    });
+    Write::InsertEvent(EventRow {
+        id: EventId::from_bytes(ids.make()),
+        kind: kind.to_owned(),
+        transaction_id: Some(row.id),
+        transaction_version: Some(row.version),
+        wallet_id: Some(row.wallet_id),
+        user_id: Some(row.user_id),
+        body: body.to_string(),
+        occurred_at: row.updated_at,
+        position: None,
+    })
+}
+
+/// An alert with the event that tells it.
+pub fn alert(ids: &mut Ids, alert: AlertRow) -> [Write; 2] {
+    let body = json!({
+        "alert_id": alert.id.to_string(),
+        "kind": alert.kind,
+        "transaction_id": alert.transaction_id.map(|id| id.to_string()),
+        "gateway": alert.gateway.map(|gateway| gateway.as_str()),
+        "message": alert.message,
+    });
+    let event = EventRow {
+        id: EventId::from_bytes(ids.make()),
+        kind: "alert.raised".to_owned(),
+        transaction_id: None,
+        transaction_version: None,
+        wallet_id: None,
+        user_id: None,
+        body: body.to_string(),
+        occurred_at: alert.raised_at,
+        position: None,
+    };
+    [Write::InsertAlert(alert), Write::InsertEvent(event)]
+}

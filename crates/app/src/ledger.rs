@@ -1,0 +1,574 @@
+//! The only place that makes postings.
+//!
+//! Each kind of booking is one function here that names its movements; [`Books`] turns them into a
+//! journal, moves the locked wallets' balances with the domain's pure fold, numbers the wallets'
+//! entries, and collects the rows to write. A wallet that is not locked cannot be booked on.
+
+use std::collections::BTreeMap;
+
+use domain::gateway::Gateway;
+use domain::ids::{JournalId, TransactionId, WalletId};
+use domain::ledger::{Account, Entry, Float, Journal, LedgerError, Movement, Pocket, fold};
+use domain::money::Money;
+use domain::time::Moment;
+
+use crate::ports::store::{EntryRow, JournalRow, WalletRow, Write};
+
+/// Why a booking is refused. Nothing of it has been applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookingError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("wallet {0} is not locked")]
+    NotLocked(WalletId),
+}
+
+impl BookingError {
+    /// The money that was missing, when that was the reason.
+    pub fn overdrawn(&self) -> Option<Account> {
+        match self {
+            BookingError::Ledger(LedgerError::Overdraft { account, .. }) => Some(*account),
+            BookingError::Ledger(LedgerError::Overflow) | BookingError::NotLocked(_) => None,
+        }
+    }
+}
+
+/// The head of a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Heading {
+    pub id: JournalId,
+    pub kind: &'static str,
+    pub transaction_id: Option<TransactionId>,
+    pub at: Moment,
+}
+
+/// The locked wallets of one unit and the journals booked on them so far.
+#[derive(Clone, Debug)]
+pub struct Books {
+    wallets: BTreeMap<WalletId, WalletRow>,
+    touched: Vec<WalletId>,
+    journals: Vec<JournalRow>,
+}
+
+impl Books {
+    pub fn new(wallets: &BTreeMap<WalletId, WalletRow>) -> Books {
+        Books {
+            wallets: wallets.clone(),
+            touched: Vec::new(),
+            journals: Vec::new(),
+        }
+    }
+
+    /// The wallet as it stands after the bookings so far.
+    pub fn wallet(&self, id: WalletId) -> Option<&WalletRow> {
+        self.wallets.get(&id)
+    }
+
+    /// Replaces what was spent in the wallet's windows; balances move only by bookings.
+    pub fn set_spent(
+        &mut self,
+        id: WalletId,
+        spent: domain::limits::Spent,
+    ) -> Result<(), BookingError> {
+        self.wallets
+            .get_mut(&id)
+            .ok_or(BookingError::NotLocked(id))?
+            .spent = spent;
+        self.touch(id);
+        Ok(())
+    }
+
+    /// Money is put aside for something that will leave: available to held.
+    pub fn hold(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        total: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: available(wallet),
+                credit: held(wallet),
+                amount: total,
+            }],
+        )
+    }
+
+    /// It will not leave after all: held to available.
+    pub fn release(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        total: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: held(wallet),
+                credit: available(wallet),
+                amount: total,
+            }],
+        )
+    }
+
+    /// It left through a gateway; the fee stays with us to pay the gateway's.
+    pub fn paid_out(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: held(wallet),
+                    credit: float(gateway),
+                    amount,
+                },
+                Movement {
+                    debit: held(wallet),
+                    credit: Account::GatewayFees(gateway),
+                    amount: fee,
+                },
+            ],
+        )
+    }
+
+    /// A PIX arrived: gross to the wallet, the gateway's fee as its own line.
+    pub fn pay_in(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        let net = amount.checked_sub(fee).unwrap_or(Money::ZERO);
+        let borne = amount.checked_sub(net).unwrap_or(Money::ZERO);
+        let owed = self
+            .wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))?
+            .receivable
+            .min(amount);
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: float(gateway),
+                    credit: available(wallet),
+                    amount: net,
+                },
+                Movement {
+                    debit: Account::GatewayFees(gateway),
+                    credit: available(wallet),
+                    amount: borne,
+                },
+                // What the user owes is repaid first.
+                Movement {
+                    debit: available(wallet),
+                    credit: Account::Receivable(wallet),
+                    amount: owed,
+                },
+            ],
+        )
+    }
+
+    /// A PIX arrived that belongs to nobody we know.
+    pub fn suspense(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        let net = amount.checked_sub(fee).unwrap_or(Money::ZERO);
+        let borne = amount.checked_sub(net).unwrap_or(Money::ZERO);
+        let suspense = Account::Suspense(gateway);
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: float(gateway),
+                    credit: suspense,
+                    amount: net,
+                },
+                Movement {
+                    debit: Account::GatewayFees(gateway),
+                    credit: suspense,
+                    amount: borne,
+                },
+            ],
+        )
+    }
+
+    /// A gateway took a pay-in back: from available, the shortfall as the user's debt.
+    pub fn reversal(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let covered = self
+            .wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))?
+            .available
+            .min(amount);
+        let short = amount.checked_sub(covered).unwrap_or(Money::ZERO);
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: available(wallet),
+                    credit: float(gateway),
+                    amount: covered,
+                },
+                Movement {
+                    debit: Account::Receivable(wallet),
+                    credit: float(gateway),
+                    amount: short,
+                },
+            ],
+        )
+    }
+
+    /// Money of a settled payout came back.
+    pub fn payout_return(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.pay_in(heading, wallet, gateway, (amount, Money::ZERO))
+    }
+
+    /// From wallet to wallet.
+    pub fn transfer(
+        &mut self,
+        heading: Heading,
+        from: WalletId,
+        to: WalletId,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: available(from),
+                credit: available(to),
+                amount,
+            }],
+        )
+    }
+
+    /// The operator's own money, placed at a gateway.
+    pub fn opening_float(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: float(gateway),
+                credit: Account::Equity,
+                amount,
+            }],
+        )
+    }
+
+    /// A gift of the operator to a wallet, such as the demo customer's money.
+    pub fn grant(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: Account::Equity,
+                credit: available(wallet),
+                amount,
+            }],
+        )
+    }
+
+    /// The rows to write: the journals and each touched wallet once.
+    pub fn into_writes(self) -> Vec<Write> {
+        let Books {
+            wallets,
+            touched,
+            journals,
+        } = self;
+        let saves = touched
+            .into_iter()
+            .filter_map(|id| wallets.get(&id).cloned())
+            .map(Write::SaveWallet);
+        journals
+            .into_iter()
+            .map(Write::InsertJournal)
+            .chain(saves)
+            .collect()
+    }
+
+    fn touch(&mut self, wallet: WalletId) {
+        if !self.touched.contains(&wallet) {
+            self.touched.push(wallet);
+        }
+    }
+
+    fn book(&mut self, heading: Heading, movements: &[Movement]) -> Result<(), BookingError> {
+        let journal = Journal::new(movements)?;
+        if journal.is_empty() {
+            return Ok(());
+        }
+        let before = self.protected_balances(&journal)?;
+        let after = fold(&before, &journal)?;
+        // After this point the booking succeeds.
+        let mut running = before;
+        let mut entries = Vec::with_capacity(journal.entries().len());
+        for entry in journal.entries() {
+            entries.push(self.number(entry, &mut running));
+        }
+        for account in journal.entries().iter().map(|entry| entry.account) {
+            self.set_balance(account, after[&account]);
+        }
+        self.journals.push(JournalRow {
+            id: heading.id,
+            transaction_id: heading.transaction_id,
+            kind: heading.kind.to_owned(),
+            created_at: heading.at,
+            entries,
+        });
+        Ok(())
+    }
+
+    /// Wallet accounts as locked; system accounts are folded from their entries alone, so here
+    /// they start at zero.
+    fn protected_balances(
+        &self,
+        journal: &Journal,
+    ) -> Result<BTreeMap<Account, i64>, BookingError> {
+        journal
+            .entries()
+            .iter()
+            .map(|entry| entry.account)
+            .map(|account| Ok((account, self.balance(account)?)))
+            .collect()
+    }
+
+    fn balance(&self, account: Account) -> Result<i64, BookingError> {
+        let wallet = |id: WalletId| self.wallets.get(&id).ok_or(BookingError::NotLocked(id));
+        Ok(match account {
+            Account::Wallet(id, Pocket::Available) => wallet(id)?.available.cents(),
+            Account::Wallet(id, Pocket::Held) => wallet(id)?.held.cents(),
+            Account::Wallet(id, Pocket::Blocked) => wallet(id)?.blocked.cents(),
+            Account::Receivable(id) => wallet(id)?.receivable.cents(),
+            Account::GatewayFloat(..)
+            | Account::GatewayFees(_)
+            | Account::Suspense(_)
+            | Account::InTransit
+            | Account::Equity => 0,
+        })
+    }
+
+    fn number(&mut self, entry: &Entry, running: &mut BTreeMap<Account, i64>) -> EntryRow {
+        let Entry {
+            account,
+            debit_cents,
+        } = *entry;
+        let Some(wallet) = account.wallet() else {
+            return EntryRow {
+                account,
+                debit_cents,
+                seq: None,
+                balance_after: None,
+            };
+        };
+        let balance = running.entry(account).or_insert(0);
+        *balance += account.natural(debit_cents);
+        let balance_after = Some(*balance);
+        self.touch(wallet);
+        let row = self
+            .wallets
+            .get_mut(&wallet)
+            .expect("balances were read from it");
+        row.seq += 1;
+        EntryRow {
+            account,
+            debit_cents,
+            seq: Some(row.seq),
+            balance_after,
+        }
+    }
+
+    fn set_balance(&mut self, account: Account, cents: i64) {
+        let Some(row) = account
+            .wallet()
+            .and_then(|wallet| self.wallets.get_mut(&wallet))
+        else {
+            return;
+        };
+        let money = Money::from_cents(cents)
+            .expect("the fold refuses negative wallets and MAX bounds deposits");
+        match account {
+            Account::Wallet(_, Pocket::Available) => row.available = money,
+            Account::Wallet(_, Pocket::Held) => row.held = money,
+            Account::Wallet(_, Pocket::Blocked) => row.blocked = money,
+            Account::Receivable(_) => row.receivable = money,
+            Account::GatewayFloat(..)
+            | Account::GatewayFees(_)
+            | Account::Suspense(_)
+            | Account::InTransit
+            | Account::Equity => unreachable!("only wallet accounts name a wallet"),
+        }
+    }
+}
+
+const fn available(wallet: WalletId) -> Account {
+    Account::Wallet(wallet, Pocket::Available)
+}
+const fn held(wallet: WalletId) -> Account {
+    Account::Wallet(wallet, Pocket::Held)
+}
+const fn float(gateway: Gateway) -> Account {
+    Account::GatewayFloat(gateway, Float::Available)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::ids::UserId;
+    use domain::limits::{Limits, Spent};
+
+    fn cents(cents: i64) -> Money {
+        Money::from_cents(cents).unwrap()
+    }
+    fn id(n: u8) -> WalletId {
+        WalletId::from_bytes([n; 16])
+    }
+    fn wallet(n: u8, available: i64) -> WalletRow {
+        WalletRow {
+            id: id(n),
+            user_id: UserId::from_bytes([n; 16]),
+            available: cents(available),
+            held: Money::ZERO,
+            blocked: Money::ZERO,
+            receivable: Money::ZERO,
+            seq: 0,
+            limits: Limits {
+                per_transaction: Money::MAX,
+                per_day: Money::MAX,
+                per_night: Money::MAX,
+            },
+            spent: Spent::default(),
+            created_at: Moment::default(),
+        }
+    }
+    fn books(wallets: &[WalletRow]) -> Books {
+        Books::new(&wallets.iter().map(|row| (row.id, row.clone())).collect())
+    }
+    fn heading() -> Heading {
+        Heading {
+            id: JournalId::from_bytes([9; 16]),
+            kind: "test",
+            transaction_id: None,
+            at: Moment::default(),
+        }
+    }
+    /// `available/held/receivable` of a wallet.
+    fn shown(books: &Books, n: u8) -> String {
+        let row = books.wallet(id(n)).unwrap();
+        format!(
+            "{}/{}/{}",
+            row.available.cents(),
+            row.held.cents(),
+            row.receivable.cents()
+        )
+    }
+
+    #[test]
+    fn a_payout_holds_then_leaves_or_comes_back() {
+        let mut paid = books(&[wallet(1, 100)]);
+        paid.hold(heading(), id(1), cents(60)).unwrap();
+        assert_eq!(shown(&paid, 1), "40/60/0");
+        let mut released = paid.clone();
+        paid.paid_out(heading(), id(1), Gateway::Efi, (cents(59), cents(1)))
+            .unwrap();
+        assert_eq!(shown(&paid, 1), "40/0/0");
+        released.release(heading(), id(1), cents(60)).unwrap();
+        assert_eq!(shown(&released, 1), "100/0/0");
+    }
+
+    #[test]
+    fn too_little_money_books_nothing() {
+        let mut books = books(&[wallet(1, 100)]);
+        let refused = books.hold(heading(), id(1), cents(101)).unwrap_err();
+        assert_eq!(refused.overdrawn(), Some(available(id(1))));
+        assert_eq!(shown(&books, 1), "100/0/0");
+        assert!(books.into_writes().is_empty());
+    }
+
+    #[test]
+    fn a_wallet_that_is_not_locked_cannot_be_booked_on() {
+        let mut books = books(&[wallet(1, 100)]);
+        assert_eq!(
+            books.transfer(heading(), id(1), id(2), cents(1)),
+            Err(BookingError::NotLocked(id(2)))
+        );
+    }
+
+    #[test]
+    fn a_reversal_beyond_the_balance_is_owed_and_repaid_by_the_next_pay_in() {
+        let mut books = books(&[wallet(1, 30)]);
+        books
+            .reversal(heading(), id(1), Gateway::Efi, cents(100))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "0/0/70");
+        books
+            .pay_in(heading(), id(1), Gateway::Efi, (cents(50), cents(1)))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "0/0/20");
+        books
+            .pay_in(heading(), id(1), Gateway::Efi, (cents(50), cents(1)))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "30/0/0");
+    }
+
+    #[test]
+    fn entries_are_numbered_and_carry_the_running_balance() {
+        let mut books = books(&[wallet(1, 100), wallet(2, 0)]);
+        books.transfer(heading(), id(1), id(2), cents(40)).unwrap();
+        books.hold(heading(), id(1), cents(10)).unwrap();
+        let journals: Vec<JournalRow> = books
+            .into_writes()
+            .into_iter()
+            .filter_map(|write| match write {
+                Write::InsertJournal(journal) => Some(journal),
+                _ => None,
+            })
+            .collect();
+        let of_first: Vec<(u64, i64)> = journals
+            .iter()
+            .flat_map(|journal| &journal.entries)
+            .filter(|entry| entry.account.wallet() == Some(id(1)))
+            .map(|entry| (entry.seq.unwrap(), entry.balance_after.unwrap()))
+            .collect();
+        assert_eq!(of_first, [(1, 60), (2, 50), (3, 10)]);
+        for journal in journals {
+            assert_eq!(
+                journal
+                    .entries
+                    .iter()
+                    .map(|entry| entry.debit_cents)
+                    .sum::<i64>(),
+                0
+            );
+        }
+    }
+}

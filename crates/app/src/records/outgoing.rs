@@ -1,0 +1,502 @@
+//! Payouts and refunds as rows.
+
+use domain::dispatch::{AttemptOutcome, judge};
+use domain::ids::PayInId;
+use domain::limits::Windows;
+use domain::money::Money;
+use domain::outcome::{
+    Acceptance, Evidence, Execution, NeverSent, Refusal, RefusalReason, SendVerdict, UnknownCause,
+};
+use domain::payout::{Failure, IllegalStep, Outgoing, OutgoingStage, OutgoingStep};
+use domain::pix::key::{PixKey, PixKeyKind};
+use domain::status::{Kind, Status};
+use domain::tax_id::TaxId;
+use domain::time::Moment;
+use serde::{Deserialize, Serialize};
+
+use super::{corrupt, read, write};
+use crate::ports::gateway::Destination;
+use crate::ports::store::{AttemptRecord, StoreError, TransactionRow};
+
+/// The open facts of a payout or refund.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutgoingFacts {
+    pub since: i64,
+    pub attempt: Option<u32>,
+    pub failure: Option<StoredFailure>,
+    pub returned_cents: i64,
+    pub returns: Vec<StoredReturn>,
+    /// The limit windows in which the payment was counted.
+    pub day: i32,
+    pub night: Option<i32>,
+    /// A payout that only a gateway able to resolve the code can carry.
+    pub dynamic: bool,
+    /// Of a refund: the pay-in given back, `pin_…`, and its key at its gateway.
+    pub pay_in_id: Option<String>,
+    pub pay_in_key: Option<String>,
+    /// Of a refund: it gives back all that was paid.
+    pub full: bool,
+    /// Why it waits, while it waits.
+    pub waiting_for: Option<String>,
+    /// When it first had to wait for that.
+    pub waiting_since: Option<i64>,
+    pub corrected: bool,
+    /// Of a payout paid inside our own ledger.
+    pub internal: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFailure {
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredReturn {
+    pub key: String,
+    pub cents: i64,
+    pub at: i64,
+}
+
+/// The sealed facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutgoingPrivate {
+    pub description: Option<String>,
+    pub metadata: Option<String>,
+    pub pix_key: Option<String>,
+    pub pix_key_type: Option<String>,
+    pub payee_tax_id: Option<String>,
+    pub br_code: Option<String>,
+    pub payee_name: Option<String>,
+    /// As shown: masked.
+    pub payee_tax_id_masked: Option<String>,
+}
+
+/// A payout or refund as the machine sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingRecord {
+    pub row: TransactionRow,
+    pub kind: Outgoing,
+    pub stage: OutgoingStage,
+    pub facts: OutgoingFacts,
+    pub private: OutgoingPrivate,
+}
+
+impl OutgoingRecord {
+    pub fn load(row: &TransactionRow) -> Result<OutgoingRecord, StoreError> {
+        let kind = match row.kind {
+            Kind::Payout => Outgoing::Payout,
+            Kind::Refund => Outgoing::Refund,
+            Kind::Charge | Kind::Transfer => {
+                return Err(corrupt(row, "kind", "not outgoing money"));
+            }
+        };
+        let facts: OutgoingFacts = read(row, "facts", &row.facts)?;
+        let stage = stage_of(row, &facts)?;
+        if stage.status() != row.status {
+            return Err(corrupt(row, "status", "does not fit the stage"));
+        }
+        Ok(OutgoingRecord {
+            kind,
+            stage,
+            private: read(row, "private", &row.private)?,
+            facts,
+            row: row.clone(),
+        })
+    }
+
+    /// Amount plus reserved fee: what is held.
+    pub fn total(&self) -> Money {
+        self.row
+            .amount
+            .checked_add(self.row.fee)
+            .expect("checked when it was requested")
+    }
+
+    pub fn windows(&self) -> Windows {
+        Windows {
+            day: self.facts.day,
+            night: self.facts.night,
+        }
+    }
+
+    /// Takes a step of the machine.
+    pub fn step(mut self, step: OutgoingStep, now: Moment) -> Result<OutgoingRecord, IllegalStep> {
+        self.stage = self.stage.step(self.kind, step, now)?;
+        Ok(self)
+    }
+
+    /// The next version of the row, with the deadline of its stage.
+    pub fn into_row(self, now: Moment, deadline: Option<Moment>) -> TransactionRow {
+        let OutgoingRecord {
+            mut row,
+            stage,
+            mut facts,
+            private,
+            ..
+        } = self;
+        facts.since = stage.since().micros();
+        facts.attempt = stage.attempt();
+        facts.failure = None;
+        match &stage {
+            OutgoingStage::Rejected { failure, .. } => {
+                facts.failure = Some(StoredFailure {
+                    code: failure.code.clone(),
+                    message: failure.message.clone(),
+                });
+            }
+            OutgoingStage::Returned { returned, .. } => facts.returned_cents = returned.cents(),
+            OutgoingStage::Settled { .. } => facts.returned_cents = 0,
+            OutgoingStage::Queued { .. }
+            | OutgoingStage::Sending { .. }
+            | OutgoingStage::Accepted { .. }
+            | OutgoingStage::InDoubt { .. }
+            | OutgoingStage::InReview { .. }
+            | OutgoingStage::Cancelled { .. } => {}
+        }
+        row.stage = stage.name().to_owned();
+        row.status = stage.status();
+        row.version += 1;
+        row.updated_at = now;
+        row.stage_deadline = deadline.filter(|_| row.status == Status::Pending);
+        row.settled_at = match &stage {
+            OutgoingStage::Settled { at, .. } | OutgoingStage::Returned { at, .. } => Some(*at),
+            OutgoingStage::Queued { .. }
+            | OutgoingStage::Sending { .. }
+            | OutgoingStage::Accepted { .. }
+            | OutgoingStage::InDoubt { .. }
+            | OutgoingStage::InReview { .. }
+            | OutgoingStage::Rejected { .. }
+            | OutgoingStage::Cancelled { .. } => None,
+        };
+        row.facts = write(&facts);
+        row.private = write(&private);
+        row
+    }
+
+    /// Where the payout goes, as the gateways are told.
+    pub fn destination(&self) -> Result<Destination, StoreError> {
+        if let Some(br_code) = self.private.br_code.as_ref().filter(|_| self.facts.dynamic) {
+            return Ok(Destination::BrCode(br_code.clone()));
+        }
+        let wrong = |why: &str| corrupt(&self.row, "private", why);
+        let text = self
+            .private
+            .pix_key
+            .as_deref()
+            .ok_or_else(|| wrong("no destination"))?;
+        let kind = self
+            .private
+            .pix_key_type
+            .as_deref()
+            .and_then(PixKeyKind::from_name);
+        let kind = kind.ok_or_else(|| wrong("no kind of key"))?;
+        let key = PixKey::parse_as(kind, text).map_err(|_| wrong("unreadable key"))?;
+        let owner = self
+            .private
+            .payee_tax_id
+            .as_deref()
+            .map(TaxId::parse)
+            .transpose();
+        Ok(Destination::Key {
+            key,
+            owner: owner.map_err(|_| wrong("unreadable tax id"))?,
+        })
+    }
+
+    pub fn pay_in_id(&self) -> Option<PayInId> {
+        self.facts
+            .pay_in_id
+            .as_deref()
+            .and_then(|text| PayInId::parse(text).ok())
+    }
+}
+
+fn stage_of(row: &TransactionRow, facts: &OutgoingFacts) -> Result<OutgoingStage, StoreError> {
+    let since = Moment::from_micros(facts.since);
+    let attempt = || {
+        facts
+            .attempt
+            .ok_or_else(|| corrupt(row, "facts", "no attempt"))
+    };
+    let settled_at = || {
+        row.settled_at
+            .ok_or_else(|| corrupt(row, "settled_at", "absent"))
+    };
+    Ok(match row.stage.as_str() {
+        "queued" => OutgoingStage::Queued { since },
+        "sending" => OutgoingStage::Sending {
+            attempt: attempt()?,
+            since,
+        },
+        "accepted" => OutgoingStage::Accepted {
+            attempt: attempt()?,
+            since,
+        },
+        "in_doubt" => OutgoingStage::InDoubt {
+            attempt: attempt()?,
+            since,
+        },
+        "in_review" => OutgoingStage::InReview {
+            attempt: attempt()?,
+            since,
+        },
+        "settled" => OutgoingStage::Settled {
+            attempt: facts.attempt,
+            at: settled_at()?,
+        },
+        "returned" => OutgoingStage::Returned {
+            attempt: facts.attempt,
+            at: settled_at()?,
+            returned: Money::from_cents(facts.returned_cents)
+                .map_err(|error| corrupt(row, "facts", &error.to_string()))?,
+        },
+        "rejected" => {
+            let failure = facts
+                .failure
+                .clone()
+                .ok_or_else(|| corrupt(row, "facts", "no failure"))?;
+            OutgoingStage::Rejected {
+                at: since,
+                failure: Failure {
+                    code: failure.code,
+                    message: failure.message,
+                },
+            }
+        }
+        "cancelled" => OutgoingStage::Cancelled { at: since },
+        _ => return Err(corrupt(row, "stage", "unknown")),
+    })
+}
+
+// ---------------------------------------------------------------- verdicts and evidence
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+enum StoredVerdict {
+    Settled {
+        gateway_reference: Option<String>,
+        end_to_end_id: Option<String>,
+    },
+    Accepted {
+        gateway_reference: Option<String>,
+        end_to_end_id: Option<String>,
+    },
+    NotDone {
+        reason: String,
+        code: String,
+    },
+    NeverSent {
+        cause: String,
+    },
+    Unknown {
+        cause: String,
+    },
+}
+
+/// A send's verdict as stored.
+pub fn verdict_text(verdict: &SendVerdict) -> String {
+    write(&match verdict.clone() {
+        SendVerdict::Settled(Execution {
+            gateway_reference,
+            end_to_end_id,
+        }) => StoredVerdict::Settled {
+            gateway_reference,
+            end_to_end_id,
+        },
+        SendVerdict::Accepted(Acceptance {
+            gateway_reference,
+            end_to_end_id,
+        }) => StoredVerdict::Accepted {
+            gateway_reference,
+            end_to_end_id,
+        },
+        SendVerdict::NotDone(Refusal { reason, code }) => StoredVerdict::NotDone {
+            reason: reason.as_str().to_owned(),
+            code,
+        },
+        SendVerdict::NeverSent(cause) => StoredVerdict::NeverSent {
+            cause: cause.as_str().to_owned(),
+        },
+        SendVerdict::Unknown(cause) => StoredVerdict::Unknown {
+            cause: cause.as_str().to_owned(),
+        },
+    })
+}
+
+/// Reads a stored verdict.
+pub fn parse_verdict(text: &str) -> Option<SendVerdict> {
+    Some(match serde_json::from_str(text).ok()? {
+        StoredVerdict::Settled {
+            gateway_reference,
+            end_to_end_id,
+        } => SendVerdict::Settled(Execution {
+            gateway_reference,
+            end_to_end_id,
+        }),
+        StoredVerdict::Accepted {
+            gateway_reference,
+            end_to_end_id,
+        } => SendVerdict::Accepted(Acceptance {
+            gateway_reference,
+            end_to_end_id,
+        }),
+        StoredVerdict::NotDone { reason, code } => SendVerdict::NotDone(Refusal {
+            reason: RefusalReason::parse(&reason, &code)?,
+            code,
+        }),
+        StoredVerdict::NeverSent { cause } => SendVerdict::NeverSent(NeverSent::parse(&cause)?),
+        StoredVerdict::Unknown { cause } => SendVerdict::Unknown(UnknownCause::parse(&cause)?),
+    })
+}
+
+/// The gateway's code beside a verdict, for people.
+pub fn verdict_code(verdict: &SendVerdict) -> Option<String> {
+    match verdict {
+        SendVerdict::NotDone(refusal) => Some(refusal.code.clone()),
+        SendVerdict::NeverSent(cause) => Some(cause.as_str().to_owned()),
+        SendVerdict::Unknown(cause) => Some(cause.as_str().to_owned()),
+        SendVerdict::Settled(_) | SendVerdict::Accepted(_) => None,
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+enum StoredEvidence {
+    Settled {
+        gateway_reference: Option<String>,
+        end_to_end_id: Option<String>,
+    },
+    Refused {
+        reason: String,
+        code: String,
+    },
+    InProgress {
+        gateway_reference: Option<String>,
+        end_to_end_id: Option<String>,
+    },
+    NotFound,
+    Unclear {
+        cause: String,
+    },
+    /// The true answer to a send that was closed as unknown while its owner was away.
+    LateAnswer {
+        send: u32,
+        verdict: String,
+    },
+}
+
+/// What a lookup showed, as stored.
+pub fn evidence_text(evidence: &Evidence) -> String {
+    write(&match evidence.clone() {
+        Evidence::Settled(Execution {
+            gateway_reference,
+            end_to_end_id,
+        }) => StoredEvidence::Settled {
+            gateway_reference,
+            end_to_end_id,
+        },
+        Evidence::Refused(Refusal { reason, code }) => StoredEvidence::Refused {
+            reason: reason.as_str().to_owned(),
+            code,
+        },
+        Evidence::InProgress(Acceptance {
+            gateway_reference,
+            end_to_end_id,
+        }) => StoredEvidence::InProgress {
+            gateway_reference,
+            end_to_end_id,
+        },
+        Evidence::NotFound => StoredEvidence::NotFound,
+        Evidence::Unclear(cause) => StoredEvidence::Unclear {
+            cause: cause.as_str().to_owned(),
+        },
+    })
+}
+
+/// A late answer, as stored among the evidence.
+pub fn late_answer_text(send: u32, verdict: &SendVerdict) -> String {
+    write(&StoredEvidence::LateAnswer {
+        send,
+        verdict: verdict_text(verdict),
+    })
+}
+
+/// What is proven about a stored attempt. `None`: a stored text cannot be read, which proves
+/// nothing.
+pub fn judge_stored(attempt: &AttemptRecord) -> Option<AttemptOutcome> {
+    let mut verdicts = Vec::with_capacity(attempt.sends.len());
+    for send in &attempt.sends {
+        verdicts.push(match &send.verdict {
+            Some(text) => Some(parse_verdict(text)?),
+            None => None,
+        });
+    }
+    let mut evidence = Vec::with_capacity(attempt.evidence.len());
+    for row in &attempt.evidence {
+        match serde_json::from_str(&row.body).ok()? {
+            StoredEvidence::Settled {
+                gateway_reference,
+                end_to_end_id,
+            } => {
+                evidence.push(Evidence::Settled(Execution {
+                    gateway_reference,
+                    end_to_end_id,
+                }));
+            }
+            StoredEvidence::Refused { reason, code } => {
+                let reason = RefusalReason::parse(&reason, &code)?;
+                evidence.push(Evidence::Refused(Refusal { reason, code }));
+            }
+            StoredEvidence::InProgress {
+                gateway_reference,
+                end_to_end_id,
+            } => {
+                evidence.push(Evidence::InProgress(Acceptance {
+                    gateway_reference,
+                    end_to_end_id,
+                }));
+            }
+            StoredEvidence::NotFound => evidence.push(Evidence::NotFound),
+            StoredEvidence::Unclear { cause } => {
+                evidence.push(Evidence::Unclear(UnknownCause::parse(&cause)?))
+            }
+            StoredEvidence::LateAnswer { send, verdict } => {
+                let index = attempt.sends.iter().position(|row| row.number == send)?;
+                verdicts[index] = Some(parse_verdict(&verdict)?);
+            }
+        }
+    }
+    Some(judge(&verdicts, &evidence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_round_trip() {
+        let verdicts = [
+            SendVerdict::Settled(Execution {
+                gateway_reference: None,
+                end_to_end_id: Some("E".into()),
+            }),
+            SendVerdict::Accepted(Acceptance {
+                gateway_reference: Some("r".into()),
+                end_to_end_id: None,
+            }),
+            SendVerdict::NotDone(Refusal {
+                reason: RefusalReason::Scheme("AC03".into()),
+                code: "AC03".into(),
+            }),
+            SendVerdict::NeverSent(NeverSent::Connect),
+            SendVerdict::Unknown(UnknownCause::Timeout),
+        ];
+        for verdict in verdicts {
+            assert_eq!(parse_verdict(&verdict_text(&verdict)), Some(verdict));
+        }
+        assert_eq!(parse_verdict("{\"class\":\"unheard_of\"}"), None);
+    }
+}
