@@ -2,7 +2,7 @@
 //!
 //! Every block fenced as `sh` is run, in order. `cargo run` alone is the server: it is started in a
 //! temporary folder on a free port and stays up for the blocks after it. `cargo run -- …` is run to
-//! its end. All others are bash, share their variables, and find the server in `PIXWAVE_URL`.
+//! its end. All others are bash, share their variables and functions, and find the server in `PIXWAVE_URL`.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -152,7 +152,7 @@ impl Reader {
 
     fn shell(&self, block: &Block) -> Result<()> {
         let script = format!(
-            "set -euo pipefail -o allexport\n[ ! -f \"$READER_STATE\" ] || . \"$READER_STATE\"\n{}\nexport -p > \"$READER_STATE\"\n",
+            "set -euo pipefail -o allexport\n[ ! -f \"$READER_STATE\" ] || . \"$READER_STATE\"\n{}\n{{ export -p; declare -f; }} > \"$READER_STATE\"\n",
             block.text
         );
         let mut shell = command("timeout");
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn blocks_share_variables_and_every_failure_is_counted() {
-        let readme = "```sh\nname=\"a b\"\n```\n```sh\ntest \"$name\" = \"a b\"\n```\n```sh\nfalse\n```\n```sh\necho $unset_name\n```\n";
+        let readme = "```sh\nname=\"a b\"; get() { echo \"$@\"; }\n```\n```sh\ntest \"$(get \"$name\")\" = \"a b\"\n```\n```sh\nfalse\n```\n```sh\necho $unset_name\n```\n";
         let (counts, notes) = run_blocks(readme, Path::new("true")).expect("it runs");
         assert_eq!(
             counts,
