@@ -3,6 +3,7 @@
 //! Text from people, gateways and QR codes goes in; typed, normalized values or an error with a
 //! stable upper-case code come out. Nothing here panics on any input.
 
+pub mod br_code;
 pub mod end_to_end_id;
 mod identifier;
 pub mod key;
