@@ -1,4 +1,5 @@
-//! What only one place may do: write SQL, make postings, read the environment.
+//! What only one place may do: write SQL, make postings, read the environment; and what the use
+//! cases may not even name.
 
 use crate::lexer::{Source, split};
 use crate::workspace::text_files;
@@ -15,6 +16,11 @@ const POSTING_PLACES: &[&str] = &[
 const WRITING_PLACES: &[&str] = &["crates/app/src/ports/", "crates/store/src/"];
 /// The program, and the test support that is told where the test database is.
 const ENVIRONMENT_READERS: &[&str] = &["pixwave", "testkit"];
+
+/// Databases and HTTP libraries. Comments may name them; the code and the texts of `app` do not.
+const UNNAMED_IN_APP: &[&str] = &[
+    "sqlite", "mysql", "mariadb", "axum", "hyper", "reqwest", "redis",
+];
 
 /// Statements by the words they begin with and a later word that tells them from prose.
 const STATEMENTS: &[(&str, &str)] = &[
@@ -113,6 +119,25 @@ fn only_the_program_reads_the_environment() {
     assert!(
         found.is_empty(),
         "the environment is read outside pixwave: {found:#?}"
+    );
+}
+
+#[test]
+fn the_use_cases_name_no_database_and_no_http_library() {
+    let mut found = Vec::new();
+    for file in text_files() {
+        if !file.is_crate_source() || file.crate_name() != Some("app") {
+            continue;
+        }
+        let Source { code, literals } = split(&file.text);
+        let texts = literals.into_iter().map(|literal| literal.text);
+        let words = format!("{code}{}", texts.collect::<String>()).to_lowercase();
+        let named = UNNAMED_IN_APP.iter().filter(|name| words.contains(**name));
+        found.extend(named.map(|name| format!("{}: {name}", file.path)));
+    }
+    assert!(
+        found.is_empty(),
+        "app names what it must not know: {found:#?}"
     );
 }
 
