@@ -3,7 +3,7 @@
 //! A sequence of fields, each a two-digit tag, a two-digit length and a value; some values are
 //! templates that hold fields themselves (EMV QRCPS; BCB, Manual do BR Code). `tlv` splits text
 //! into fields, `crc` computes the checksum that closes it, `decode` reads and judges a whole
-//! code and `encode` writes one. **Lengths count characters, the checksum runs over UTF-8 bytes.**
+//! code into what `decoded` describes, and `encode` writes one. **Lengths count characters, the checksum runs over UTF-8 bytes.**
 //!
 //! A static code carries the payee's key, a dynamic one the address of a document that holds
 //! amount, payee and txid; either may also carry the address of a recurrence (Pix Automático).
@@ -11,11 +11,12 @@
 
 mod crc;
 mod decode;
+mod decoded;
 mod encode;
 mod error;
 mod tlv;
 
-pub use decode::{Decoded, Lint, Payment, PointOfInitiation, StaticPayment};
+pub use decoded::{Decoded, Lint, Payment, PointOfInitiation, StaticPayment};
 pub use encode::{DynamicCode, EncodeError, StaticCode, encode_dynamic, encode_static};
 pub use error::{BrCodeError, BrCodeErrorKind, TagPath};
 
