@@ -37,11 +37,14 @@ const PRODUCT_SETTINGS: &[&str] = &[
 /// Folders of system programs that an ordinary user's search path may lack.
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
-/// The repository's root.
+/// The repository's root. Cargo tells it when it runs us; the place where we were compiled may be
+/// another clone that shares the target folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is one level below the root")
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+    let manifest =
+        manifest.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root = manifest.parent();
+    root.expect("xtask is one level below the root")
         .to_path_buf()
 }
 

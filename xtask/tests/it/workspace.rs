@@ -26,11 +26,13 @@ impl TextFile {
     }
 }
 
-/// The repository's root.
+/// The repository's root. Cargo tells it when it runs the tests; the place where they were compiled
+/// may be another clone that shares the target folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is one level below the root")
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo tells where the manifest is");
+    let root = Path::new(&manifest).parent();
+    root.expect("xtask is one level below the root")
         .to_path_buf()
 }
 
