@@ -91,10 +91,15 @@ fn only_the_ledger_module_makes_postings() {
     for file in text_files() {
         let is_in = |places: &[&str]| places.iter().any(|place| file.path.starts_with(place));
         if file.is_crate_source() && !is_in(POSTING_PLACES) {
+            let source = split(&file.text);
+            // The sandbox's two companies keep books of their own kind.
+            if file.crate_name() == Some("sandbox") && !source.code.contains("domain::ledger") {
+                continue;
+            }
             let may_write = is_in(WRITING_PLACES);
             let posts =
                 |line: &str| makes_a_journal(line) || (!may_write && writes_a_journal(line));
-            let lines = lines_where(&split(&file.text), posts).into_iter();
+            let lines = lines_where(&source, posts).into_iter();
             found.extend(lines.map(|line| format!("{}:{line}", file.path)));
         }
     }
