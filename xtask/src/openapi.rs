@@ -21,6 +21,7 @@ pub fn write() -> Result<()> {
     let value: serde_json::Value =
         serde_json::from_str(&text).context("pixwave openapi prints JSON")?;
     let path = root().join(PATH);
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     std::fs::write(&path, serde_json::to_string_pretty(&value)? + "\n")
         .with_context(|| format!("{} cannot be written", path.display()))?;
     println!("wrote {PATH}");
