@@ -1,0 +1,79 @@
+//! The journal: one JSON line per record, appended before the change is answered.
+//!
+//! A line handed to the operating system survives `kill -9` of the process; a last line cut short
+//! is dropped when the file is read, since nothing was answered on its strength.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+
+use super::Record;
+
+/// Where records go; nowhere when the sandbox lives in memory.
+#[derive(Debug, Default)]
+pub struct Journal {
+    file: Option<File>,
+    pending: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the journal of a data directory and reads what it holds.
+    pub fn open(data_dir: Option<&Path>) -> Result<(Self, Vec<Record>)> {
+        let Some(dir) = data_dir else {
+            return Ok((Self::default(), Vec::new()));
+        };
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("{} cannot be made", dir.display()))?;
+        let path = dir.join("journal.jsonl");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot be read", path.display()));
+            }
+        };
+        // A whole line ends in a newline; what follows the last one was being written.
+        let whole = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let lines = bytes[..whole]
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let records = lines
+            .map(|line| serde_json::from_slice(line))
+            .collect::<Result<Vec<Record>, _>>()
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        file.set_len(whole as u64)?;
+        Ok((
+            Self {
+                file: Some(file),
+                pending: Vec::new(),
+            },
+            records,
+        ))
+    }
+
+    pub fn append(&mut self, record: &Record) {
+        if self.file.is_some() {
+            serde_json::to_writer(&mut self.pending, record).expect("records are plain data");
+            self.pending.push(b'\n');
+        }
+    }
+
+    pub fn flush(&mut self) -> Result<()> {
+        if let Some(file) = &mut self.file
+            && !self.pending.is_empty()
+        {
+            file.write_all(&self.pending)
+                .context("the journal cannot be written")?;
+            self.pending.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What the fake Mercado Pago keeps.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::efi::{Payer, Return};
+use crate::clock::Millis;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    Pending,
+    Approved,
+    Rejected,
+    Cancelled,
+    InMediation,
+    Refunded,
+    ChargedBack,
+}
+
+/// A refund of a payment.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PaymentRefund {
+    pub id: i64,
+    pub cents: i64,
+    pub created: Millis,
+    pub rtr_id: String,
+    /// X-Idempotency-Key; absent when the gateway refunded on its own.
+    pub key: Option<String>,
+    /// `approved`, `in_process` or `rejected`.
+    pub status: String,
+    pub settle_at: Option<Millis>,
+    pub refused: bool,
+    /// Made in the panel, not through the API.
+    pub by_admin: bool,
+}
+
+/// A Pix charge.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Payment {
+    pub id: i64,
+    pub status: PaymentStatus,
+    pub status_detail: String,
+    pub created: Millis,
+    pub updated: Millis,
+    pub approved: Option<Millis>,
+    pub expires: Millis,
+    pub cents: i64,
+    pub description: Option<String>,
+    pub external_reference: Option<String>,
+    pub notification_url: Option<String>,
+    pub payer: Value,
+    pub metadata: Value,
+    pub br_code: String,
+    pub end_to_end_id: Option<String>,
+    pub paid_by: Option<Payer>,
+    pub fee_cents: i64,
+    pub refunds: Vec<PaymentRefund>,
+    /// Taken back by a dispute.
+    pub charged_back_cents: i64,
+}
+
+impl Payment {
+    /// Whether it still waits for its Pix.
+    pub fn is_open(&self) -> bool {
+        self.status == PaymentStatus::Pending
+    }
+
+    /// What refunds have taken or may still take.
+    pub fn refunded(&self) -> i64 {
+        self.refunds
+            .iter()
+            .filter(|refund| refund.status != "rejected")
+            .map(|refund| refund.cents)
+            .sum()
+    }
+
+    /// The reference that the ledger shows.
+    pub fn reference(&self) -> String {
+        self.external_reference
+            .clone()
+            .unwrap_or_else(|| self.id.to_string())
+    }
+}
+
+/// A payout by transaction intent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Intent {
+    pub id: String,
+    pub external_reference: String,
+    pub cents: i64,
+    /// The destination account as sent.
+    pub destination: Value,
+    pub notification_url: Option<String>,
+    pub status: String,
+    pub status_detail: Option<String>,
+    pub created: Millis,
+    pub updated: Millis,
+    pub settle_at: Option<Millis>,
+    /// Status and detail it will settle with.
+    pub outcome: (String, String),
+    pub end_to_end_id: Option<String>,
+    pub returns: Vec<Return>,
+    /// A test transaction: nothing moves and no later GET finds it.
+    pub test: bool,
+}
+
+impl Intent {
+    pub fn returned(&self) -> i64 {
+        self.returns.iter().map(|back| back.cents).sum()
+    }
+}
+
+/// The first answer given under an idempotency key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredAnswer {
+    /// `payments`, `refunds:{payment}` or `intents`.
+    pub scope: String,
+    pub key: String,
+    pub body_hash: String,
+    pub status: u16,
+    pub body: Value,
+    /// The payout it made.
+    pub intent: Option<String>,
+}

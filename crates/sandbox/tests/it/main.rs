@@ -1,0 +1,5 @@
+//! The sandbox over real sockets: every endpoint, every fault, webhooks and restarts.
+
+mod support;
+
+mod efi_charges;
