@@ -2,4 +2,11 @@
 
 mod support;
 
+mod efi_account;
 mod efi_charges;
+mod efi_payouts;
+mod faults;
+mod mercado_pago;
+mod persistence;
+mod transport;
+mod webhooks;
