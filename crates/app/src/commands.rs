@@ -225,6 +225,9 @@ pub enum CancelRefusal {
     /// It is under way, ended, or of a kind that cannot be cancelled.
     #[error("already dispatched: stage {stage}")]
     AlreadyDispatched { stage: String },
+    /// The gateway has not said that nobody can pay it any more: ask again.
+    #[error("the gateway has not confirmed the cancellation yet")]
+    Unconfirmed,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

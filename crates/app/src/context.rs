@@ -18,6 +18,7 @@ use domain::time::{Moment, Span};
 use tokio::sync::Notify;
 
 use crate::availability::Availability;
+use crate::guards::Guards;
 use crate::ports::gateway::GatewayClient;
 use crate::ports::runtime::Runtime;
 use crate::ports::store::{
@@ -58,8 +59,6 @@ pub struct Settings {
     /// How long after a charge's expiry the gateway is asked whether it was paid.
     pub expiry_grace: Span,
     pub session_length: Span,
-    /// The configured dispatch epoch, when one is set.
-    pub dispatch_epoch: Option<String>,
     /// Runs of a job that may fail before it is buried (or its payment reviewed).
     pub job_tries: u32,
 }
@@ -106,7 +105,6 @@ impl Settings {
             },
             expiry_grace: Span::from_seconds(60),
             session_length: Span::from_days(7),
-            dispatch_epoch: None,
             job_tries: 10,
         }
     }
@@ -130,6 +128,8 @@ pub struct App {
     pub availability: Arc<dyn Availability>,
     /// Rung after every commit: workers, the sequencer and waiting requests listen.
     pub bell: Arc<Notify>,
+    /// What this process does for whoever knocks, bounded.
+    pub guards: Arc<Guards>,
 }
 
 /// What a pure decision says.

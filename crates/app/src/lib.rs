@@ -4,10 +4,13 @@
 //! rules to locked rows, and commits it: the change, the idempotency row, the job and the event in
 //! one commit. Gateways are called between commits, never inside one.
 
+pub mod attempt_key;
 pub mod availability;
+pub mod calendar;
 pub mod commands;
 pub mod context;
 pub mod events;
+pub mod guards;
 pub mod idempotency;
 pub mod ledger;
 pub mod ports;
