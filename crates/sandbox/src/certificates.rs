@@ -134,7 +134,12 @@ fn pkcs12(key: &[u8], chain: &[&CertificateDer<'_>]) -> Result<Vec<u8>> {
     let mut store = KeyStore::new();
     let entry = PrivateKeyChain::new("sandbox".as_bytes(), key, certificates);
     store.add_entry("sandbox", KeyStoreEntry::PrivateKeyChain(entry));
-    Ok(store.writer("").write()?)
+    // An empty password protects nothing, so that many rounds would only slow every start.
+    Ok(store
+        .writer("")
+        .encryption_iterations(2048)
+        .mac_iterations(2048)
+        .write()?)
 }
 
 #[cfg(test)]

@@ -147,17 +147,23 @@ fn check_identification(payer: &Value) -> Result<(), Reply> {
         return Ok(());
     };
     let number = identification["number"].as_str().unwrap_or_default();
-    let lengths = match identification["type"].as_str() {
-        Some("CPF") => 11..=11,
-        Some("CNPJ") => 14..=14,
-        _ => 1..=0,
+    let length = match identification["type"].as_str() {
+        Some("CPF") => 11,
+        Some("CNPJ") => 14,
+        _ => {
+            return Err(error::cause(
+                400,
+                2067,
+                "Invalid user identification number",
+            ));
+        }
     };
     let one_digit = number
         .bytes()
         .collect::<std::collections::BTreeSet<_>>()
         .len()
         < 2;
-    if is_alphanumeric(number, lengths) && !one_digit {
+    if is_alphanumeric(number, length..=length) && !one_digit {
         Ok(())
     } else {
         Err(error::cause(

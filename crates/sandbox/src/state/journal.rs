@@ -45,7 +45,7 @@ impl Journal {
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.is_empty());
         let records = lines
-            .map(|line| serde_json::from_slice(line))
+            .map(serde_json::from_slice)
             .collect::<Result<Vec<Record>, _>>()
             .with_context(|| format!("{} is damaged", path.display()))?;
         let file = OpenOptions::new().create(true).append(true).open(&path)?;

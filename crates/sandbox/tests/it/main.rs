@@ -1,5 +1,10 @@
 //! The sandbox over real sockets: every endpoint, every fault, webhooks and restarts.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it stands"
+)]
+
 mod support;
 
 mod efi_account;
