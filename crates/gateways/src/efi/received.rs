@@ -1,0 +1,159 @@
+//! Received PIX: `GET /v2/pix/{e2eId}`, `GET /v2/pix`, and the `pix[]` of a charge.
+//!
+//! The account is ours by the credentials of the call, and the scheme knows no other currency.
+//! What is listed has been settled: there is no status.
+
+use app::ports::gateway::{GatewayTrouble, ObservedPayIn, ObservedPayer, ObservedReturn};
+use domain::time::Moment;
+
+use super::session::Session;
+use super::{encoded, map, trouble, wire};
+use crate::time;
+use crate::transport::Call;
+
+const PER_PAGE: u32 = 100;
+/// The caller asks for windows of some hundreds at most.
+const MOST_PAGES: u32 = 20;
+
+pub(super) async fn look_up(
+    session: &Session,
+    key: &str,
+) -> Result<Option<ObservedPayIn>, GatewayTrouble> {
+    let path = format!("/v2/pix/{}", encoded(key));
+    let answer = session
+        .read(|| Call::get("pay_in_lookup", &path))
+        .await
+        .map_err(|failure| trouble(failure.as_str()))?;
+    if map::is_not_found(&answer) {
+        return Ok(None);
+    }
+    if answer.status != 200 {
+        return Err(trouble(format!("pay-in lookup answered {}", answer.status)));
+    }
+    let pix: wire::Received = answer
+        .read()
+        .ok_or_else(|| trouble("an unreadable pay-in"))?;
+    match observed(&pix, None) {
+        Some(pay_in) if pay_in.key == key => Ok(Some(pay_in)),
+        Some(_) | None => Err(trouble("a pay-in without id, amount or time")),
+    }
+}
+
+pub(super) async fn between(
+    session: &Session,
+    our_key: &str,
+    from: Moment,
+    to: Moment,
+) -> Result<Vec<ObservedPayIn>, GatewayTrouble> {
+    let mut found = Vec::new();
+    for page in 0..MOST_PAGES {
+        let page = fetch(session, from, to, page).await?;
+        for pix in &page.pix {
+            // Other keys of the account belong to other uses of it.
+            if pix.chave.as_deref().is_none_or(|key| key == our_key) {
+                let pay_in = observed(pix, None)
+                    .ok_or_else(|| trouble("a pay-in without id, amount or time"))?;
+                found.push(pay_in);
+            }
+        }
+        if page.is_last {
+            return Ok(found);
+        }
+    }
+    Err(trouble("more pay-ins than one window may hold"))
+}
+
+struct Page {
+    pix: Vec<wire::Received>,
+    is_last: bool,
+}
+
+async fn fetch(
+    session: &Session,
+    from: Moment,
+    to: Moment,
+    page: u32,
+) -> Result<Page, GatewayTrouble> {
+    let path = format!(
+        "/v2/pix?inicio={}&fim={}&paginacao.paginaAtual={page}&paginacao.itensPorPagina={PER_PAGE}",
+        encoded(&time::utc(from)),
+        encoded(&time::utc(to)),
+    );
+    let answer = session
+        .read(|| Call::get("pay_ins", &path))
+        .await
+        .map_err(|failure| trouble(failure.as_str()))?;
+    if answer.status != 200 {
+        return Err(trouble(format!("pay-in list answered {}", answer.status)));
+    }
+    let list: wire::ReceivedPage = answer
+        .read()
+        .ok_or_else(|| trouble("an unreadable pay-in list"))?;
+    let pages = list
+        .parametros
+        .and_then(|parameters| parameters.paginacao)
+        .and_then(|paging| paging.quantidade_de_paginas);
+    let is_last = match pages {
+        Some(pages) => page + 1 >= pages,
+        None => list.pix.len() < PER_PAGE as usize,
+    };
+    Ok(Page {
+        pix: list.pix,
+        is_last,
+    })
+}
+
+/// A received PIX as the use cases see it; `None` without id, amount or time. Inside a charge the
+/// charge's own txid is known already.
+pub(super) fn observed(pix: &wire::Received, txid: Option<&str>) -> Option<ObservedPayIn> {
+    let key = pix.end_to_end_id.clone()?;
+    Some(ObservedPayIn {
+        end_to_end_id: Some(key.clone()),
+        key,
+        amount: pix.valor?.0?,
+        fee: pix
+            .gn_extras
+            .as_ref()
+            .and_then(|extras| extras.tarifa)
+            .and_then(|fee| fee.0),
+        paid_at: time::parse(pix.horario.as_deref()?)?,
+        payer: payer(pix),
+        charge_reference: txid.map(str::to_owned).or_else(|| pix.txid.clone()),
+        returned: pix.devolucoes.iter().filter_map(returned).collect(),
+    })
+}
+
+fn payer(pix: &wire::Received) -> ObservedPayer {
+    let extras = pix.gn_extras.as_ref();
+    let Some(payer) = pix
+        .pagador
+        .as_ref()
+        .or_else(|| extras.and_then(|extras| extras.pagador.as_ref()))
+    else {
+        return ObservedPayer::default();
+    };
+    let account = payer.conta_banco.as_ref();
+    ObservedPayer {
+        name: payer.nome.clone(),
+        tax_id: payer.cpf.clone().or_else(|| payer.cnpj.clone()),
+        bank: payer
+            .codigo_banco
+            .clone()
+            .or_else(|| account.and_then(|account| account.codigo_banco.clone())),
+    }
+}
+
+/// A refund of the pay-in. One that was refused took nothing and is no return.
+fn returned(item: &wire::Returned) -> Option<ObservedReturn> {
+    let done = match item.status.as_deref() {
+        Some("DEVOLVIDO") => true,
+        Some("NAO_REALIZADO") => return None,
+        Some(_) | None => false,
+    };
+    Some(ObservedReturn {
+        key: item.rtr_id.clone()?,
+        attempt_key: item.id.clone(),
+        amount: item.valor?.0?,
+        done,
+    })
+}

@@ -1,0 +1,1 @@
+//! Bare TCP servers: what was really written, and how often.
