@@ -244,6 +244,15 @@ pub struct IdSeed {
 }
 
 impl IdSeed {
+    /// A seed without randomness.
+    #[cfg(test)]
+    pub(crate) fn for_tests(now: Moment) -> IdSeed {
+        IdSeed {
+            now,
+            random: [0; 10],
+        }
+    }
+
     /// Starts the sequence; each run of a decision starts anew.
     pub fn start(&self) -> Ids {
         Ids {

@@ -99,6 +99,12 @@ impl<K: Ord + Copy> Limiter<K> {
         Ok(())
     }
 
+    /// Forgets what was counted for the key.
+    pub(crate) fn clear(&self, key: K) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.remove(&key);
+    }
+
     /// Drops the windows that have passed; when none has, all of them, so that memory stays bounded.
     fn forget(&self, counts: &mut BTreeMap<K, Count>, now: Moment) {
         counts.retain(|_, count| now < count.began.plus(self.quota.window));

@@ -4,6 +4,7 @@
 //! rules to locked rows, and commits it: the change, the idempotency row, the job and the event in
 //! one commit. Gateways are called between commits, never inside one.
 
+pub mod accounts;
 pub mod attempt_key;
 pub mod availability;
 pub mod calendar;
@@ -16,4 +17,7 @@ pub mod ledger;
 pub mod ports;
 pub mod records;
 pub mod routing;
+pub mod transactions;
+pub mod transfers;
 pub mod views;
+pub mod wallets;

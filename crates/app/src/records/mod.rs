@@ -3,7 +3,9 @@
 //! The rows carry two JSON texts, `facts` (open) and `private` (sealed by the store). Their shapes
 //! live here and nowhere else; a text that cannot be read is a corrupt row, named as such.
 
+pub mod charge;
 pub mod outgoing;
+pub mod transfer;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

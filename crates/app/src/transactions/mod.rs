@@ -1,0 +1,174 @@
+//! Reading transactions of every kind, and waiting for one.
+//!
+//! Other people's transactions do not exist; operators may read all. Views are built from stored
+//! rows alone ([`view`]), attempts in plain words from theirs ([`attempts`]).
+
+pub mod attempts;
+pub mod view;
+
+use std::pin::pin;
+
+use domain::ids::TransactionId;
+use domain::status::Kind;
+use domain::time::Span;
+use futures::future::{Either, select};
+
+use crate::commands::{Caller, ListTransactions, ReadRefusal, Scope};
+use crate::context::App;
+use crate::ports::store::{StoreError, TransactionFilter, TransactionRecord, TransactionRow};
+use crate::records::charge::ChargeRecord;
+use crate::views::{AttemptView, TransactionView};
+
+/// Rows of one page.
+const LONGEST_PAGE: u32 = 200;
+/// A waiting reader looks again this often, for commits of other processes ring no bell here.
+const LOOK_AGAIN: Span = Span::from_millis(250);
+
+impl App {
+    pub async fn transaction(
+        &self,
+        caller: &Caller,
+        id: TransactionId,
+    ) -> Result<TransactionView, ReadRefusal> {
+        let record = self.readable(caller, id).await?;
+        Ok(self.view_record(&record).await?)
+    }
+
+    /// Newest first.
+    pub async fn transactions(
+        &self,
+        caller: &Caller,
+        list: ListTransactions,
+    ) -> Result<Vec<TransactionView>, StoreError> {
+        let rows = self.store.transactions(&filter(caller, list)).await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            let record = self.record_of_listed(row).await?;
+            views.push(self.view_record(&record).await?);
+        }
+        Ok(views)
+    }
+
+    /// The attempts of a transaction in plain words, by number.
+    pub async fn attempts(
+        &self,
+        caller: &Caller,
+        id: TransactionId,
+    ) -> Result<Vec<AttemptView>, ReadRefusal> {
+        let record = self.readable(caller, id).await?;
+        let views: Result<_, StoreError> = record.attempts.iter().map(attempts::view).collect();
+        Ok(views?)
+    }
+
+    /// The transaction as soon as it is `done`, or as it is when `wait` is over.
+    pub async fn wait_for(
+        &self,
+        caller: &Caller,
+        id: TransactionId,
+        wait: Span,
+        done: fn(&TransactionView) -> bool,
+    ) -> Result<TransactionView, ReadRefusal> {
+        let mut limit = self.runtime.sleep(wait);
+        loop {
+            // Listening starts before the read, so that a commit between the two is not missed.
+            let mut rung = pin!(self.bell.notified());
+            rung.as_mut().enable();
+            let view = self.transaction(caller, id).await?;
+            if done(&view) {
+                return Ok(view);
+            }
+            let woken = select(rung, self.runtime.sleep(LOOK_AGAIN));
+            match select(limit, woken).await {
+                Either::Left(((), _)) => return self.transaction(caller, id).await,
+                Either::Right((_, unfinished)) => limit = unfinished,
+            }
+        }
+    }
+
+    /// A transaction that is known to exist.
+    pub(crate) async fn view_of(&self, id: TransactionId) -> Result<TransactionView, StoreError> {
+        let record = self.store.transaction(id).await?;
+        let missing = || StoreError::Corrupt(format!("transactions: {id} has vanished"));
+        self.view_record(&record.ok_or_else(missing)?).await
+    }
+
+    async fn readable(
+        &self,
+        caller: &Caller,
+        id: TransactionId,
+    ) -> Result<TransactionRecord, ReadRefusal> {
+        let record = self.store.transaction(id).await?;
+        record
+            .filter(|record| record.row.user_id == caller.user_id || caller.may(Scope::Operator))
+            .ok_or(ReadRefusal::NotFound)
+    }
+
+    async fn view_record(&self, record: &TransactionRecord) -> Result<TransactionView, StoreError> {
+        let refunds = if record.pay_ins.is_empty() {
+            Vec::new()
+        } else {
+            self.store.refunds_of(record.row.id).await?
+        };
+        view::view(record, &refunds)
+    }
+
+    /// Only a charge that was paid has more to show than its row.
+    async fn record_of_listed(&self, row: TransactionRow) -> Result<TransactionRecord, StoreError> {
+        let was_paid = row.kind == Kind::Charge && ChargeRecord::load(&row)?.facts.paid_cents > 0;
+        let whole = if was_paid {
+            self.store.transaction(row.id).await?
+        } else {
+            None
+        };
+        Ok(whole.unwrap_or(TransactionRecord {
+            row,
+            attempts: Vec::new(),
+            pay_ins: Vec::new(),
+        }))
+    }
+}
+
+fn filter(caller: &Caller, list: ListTransactions) -> TransactionFilter {
+    TransactionFilter {
+        user_id: (!caller.may(Scope::Operator)).then_some(caller.user_id),
+        wallet_id: None,
+        kind: list.kind,
+        status: list.status,
+        stage: None,
+        gateway: list.gateway,
+        reference: list.reference,
+        end_to_end_id: list.end_to_end_id,
+        txid: list.txid,
+        from: list.from,
+        to: list.to,
+        before: list.before,
+        limit: list.limit.clamp(1, LONGEST_PAGE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::store::UserRole;
+    use domain::ids::UserId;
+
+    #[test]
+    fn a_customer_lists_only_its_own_and_pages_are_bounded() {
+        let caller = |scope| Caller {
+            user_id: UserId::from_bytes([1; 16]),
+            role: UserRole::Customer,
+            scopes: vec![scope],
+            session_id: None,
+        };
+        let all = ListTransactions {
+            limit: 10_000,
+            ..ListTransactions::default()
+        };
+        let own = filter(&caller(Scope::Read), all.clone());
+        assert_eq!(
+            (own.user_id, own.limit),
+            (Some(UserId::from_bytes([1; 16])), 200)
+        );
+        assert_eq!(filter(&caller(Scope::Operator), all).user_id, None);
+    }
+}
