@@ -1,12 +1,13 @@
 //! The journal: one JSON line per record, appended before the change is answered.
 //!
 //! A line handed to the operating system survives `kill -9` of the process; a last line cut short
-//! is dropped when the file is read, since nothing was answered on its strength.
+//! is dropped when the file is read, since nothing was answered on its strength. Each start
+//! rewrites the journal to the latest version of every record.
 
 use std::{
     fs::{File, OpenOptions},
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
@@ -16,7 +17,7 @@ use super::Record;
 /// Where records go; nowhere when the sandbox lives in memory.
 #[derive(Debug, Default)]
 pub struct Journal {
-    file: Option<File>,
+    file: Option<(File, PathBuf)>,
     pending: Vec<u8>,
 }
 
@@ -48,15 +49,33 @@ impl Journal {
             .map(serde_json::from_slice)
             .collect::<Result<Vec<Record>, _>>()
             .with_context(|| format!("{} is damaged", path.display()))?;
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = append_to(&path)?;
         file.set_len(whole as u64)?;
+        let file = Some((file, path));
         Ok((
             Self {
-                file: Some(file),
+                file,
                 pending: Vec::new(),
             },
             records,
         ))
+    }
+
+    /// Replaces the whole journal by these records, in one step.
+    pub fn compact(&mut self, records: &[Record]) -> Result<()> {
+        let Some((_, path)) = &self.file else {
+            return Ok(());
+        };
+        let path = path.clone();
+        let draft = path.with_extension("draft");
+        for record in records {
+            self.append(record);
+        }
+        std::fs::write(&draft, &self.pending).context("the journal cannot be written")?;
+        std::fs::rename(&draft, &path).context("the journal cannot be replaced")?;
+        self.pending.clear();
+        self.file = Some((append_to(&path)?, path));
+        Ok(())
     }
 
     pub fn append(&mut self, record: &Record) {
@@ -67,7 +86,7 @@ impl Journal {
     }
 
     pub fn flush(&mut self) -> Result<()> {
-        if let Some(file) = &mut self.file
+        if let Some((file, _)) = &mut self.file
             && !self.pending.is_empty()
         {
             file.write_all(&self.pending)
@@ -76,4 +95,9 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+fn append_to(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.with_context(|| format!("{} cannot be opened", path.display()))
 }

@@ -106,6 +106,66 @@ impl Book {
         }
     }
 
+    /// The fewest records that build this book.
+    fn records(&self) -> Vec<Record> {
+        let mut all = vec![Record::Start(self.starts)];
+        all.extend(self.locations.values().cloned().map(Record::Location));
+        all.extend(
+            self.cobs
+                .values()
+                .cloned()
+                .map(|cob| Record::Cob(Box::new(cob))),
+        );
+        all.extend(
+            self.received
+                .values()
+                .cloned()
+                .map(|pix| Record::Received(Box::new(pix))),
+        );
+        all.extend(
+            self.sends
+                .values()
+                .cloned()
+                .map(|send| Record::Send(Box::new(send))),
+        );
+        all.extend(self.webhooks.values().cloned().map(Record::Webhook));
+        all.extend(self.tokens.values().cloned().map(Record::Token));
+        all.extend(self.efi_settings.clone().map(Record::EfiSettings));
+        all.extend(self.random_keys.iter().cloned().map(Record::RandomKey));
+        all.extend(
+            self.payments
+                .values()
+                .cloned()
+                .map(|payment| Record::Payment(Box::new(payment))),
+        );
+        all.extend(
+            self.intents
+                .values()
+                .cloned()
+                .map(|intent| Record::Intent(Box::new(intent))),
+        );
+        all.extend(
+            self.answers
+                .values()
+                .cloned()
+                .map(|answer| Record::Answer(Box::new(answer))),
+        );
+        all.extend(
+            self.mercado_pago_revoked
+                .then_some(Record::TokensRevoked(GatewayName::MercadoPago)),
+        );
+        all.push(Record::PanelUrl(self.panel_url.clone()));
+        all.extend(self.ledger.iter().cloned().map(Record::Ledger));
+        all.extend(self.requests.iter().cloned().map(Record::Request));
+        all.extend(
+            self.deliveries
+                .values()
+                .cloned()
+                .map(|delivery| Record::Delivery(Box::new(delivery))),
+        );
+        all
+    }
+
     /// A request is written twice: when it arrives and when it is answered.
     fn apply_request(&mut self, request: RequestRecord) {
         let at = usize::try_from(request.seq)
@@ -174,11 +234,12 @@ impl State {
         collector_key: String,
         now: Millis,
     ) -> anyhow::Result<Self> {
-        let (journal, records) = Journal::open(config.data_dir.as_deref())?;
+        let (mut journal, records) = Journal::open(config.data_dir.as_deref())?;
         let mut book = Book::default();
         for record in records {
             book.apply(record);
         }
+        journal.compact(&book.records())?;
         let start = book.starts + 1;
         let mut state = Self {
             ids: Ids::new(config.seed, start),

@@ -452,3 +452,72 @@ async fn deliveries_are_lost_doubled_delayed_and_reordered() {
         "5.00"
     );
 }
+
+/// A receiver behind TLS, with or without demanding the client certificate; answers `status`.
+async fn tls_receiver(world: &World, demands: bool, status: u16) -> String {
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(own.signing_key.serialize_pem().as_bytes()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = world.sandbox.efi().ca_pem;
+    roots
+        .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
+        .unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = if demands {
+        verifier
+    } else {
+        verifier.allow_unauthenticated()
+    };
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/hook", socket.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut seen = vec![0; 4096];
+                let _ = stream.read(&mut seen).await;
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_https_address_is_tried_before_it_is_stored() {
+    let world = world().await;
+    let path = format!("/v2/webhook/{}", world.sandbox.efi().pix_key);
+    for (demands, status, skip, expected) in [
+        (true, 200, false, 201),
+        (false, 200, false, 400), // lets callers in without a certificate
+        (false, 200, true, 201),
+        (true, 500, false, 400),
+    ] {
+        let url = tls_receiver(&world, demands, status).await;
+        let request = world.efi_request("PUT", &path).await;
+        let request = request.header("x-skip-mtls-checking", skip.to_string());
+        let (code, body) = crate::support::answer(request.json(&json!({"webhookUrl": url}))).await;
+        assert_eq!(code, expected, "{demands} {status} {skip}: {body}");
+        let stored = world.efi("GET", &path, Value::Null).await.1["webhookUrl"] == url.as_str();
+        assert_eq!(stored, expected == 201);
+    }
+}
