@@ -1,0 +1,394 @@
+//! MySQL and MariaDB: a pool, one SQL transaction per request, and when a request is run again.
+//!
+//! Every request and query runs in a task of its own: a caller that goes away leaves a complete
+//! exchange behind, never half a statement on a pooled connection.
+//!
+//! A request is run again, from its first read, when
+//! - the server ended it (deadlock, lock timeout, a row changed under a statement): up to
+//!   [`TRIES`] times with a random pause;
+//! - the connection was lost before COMMIT was sent: its transaction died with it, nothing is
+//!   written, and another connection may be fine (after a restart of the server all pooled ones are
+//!   dead);
+//! - another unit inserted the unique row that this one had read as absent: the second run finds the
+//!   row and answers from it;
+//! - the answer to COMMIT was lost, once, and only for a unit that names a row by which it meets its
+//!   own success (its idempotency key, transactions under compare-and-set, pay-ins, its lease).
+//!
+//! The last cannot write twice: every row a unit inserts has an id that was made before the unit,
+//! so a blind repetition meets a primary key; every change is guarded by the version, the open send
+//! or the token it read. If the second run is refused by such a guard, the first may have been
+//! written, so the answer is `Unavailable`, never "nothing was written".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::ports::store::{Locks, StoreError};
+use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use rand::Rng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::config::OpenError;
+use crate::fault::{Fault, rule_name, unavailable};
+use crate::keyring::Sealer;
+use crate::lite::{Outcome, Query};
+use crate::rows::Reader;
+use crate::sql::schema;
+use crate::tx::{Done, Engine, Tx};
+use crate::unit::{Reply, Request, perform};
+use crate::value::args;
+
+/// How often a request is run when the server ends it.
+const TRIES: u32 = 8;
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
+/// The longest that one run may take: a stalled server must not hold its callers for ever.
+const RUN_LIMIT: Duration = Duration::from_secs(30);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Tasks that may run at once; closing takes all of these permits.
+const TASKS: u32 = 1 << 20;
+
+/// Makes each session strict, in UTC, reading what is committed, comparing by bytes.
+const SESSION: [&str; 4] = [
+    "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET autocommit = 1",
+];
+
+pub(crate) struct My {
+    shared: Arc<Shared>,
+    tasks: Arc<Semaphore>,
+}
+
+struct Shared {
+    pool: Pool,
+    size: u32,
+    sealer: Arc<Sealer>,
+}
+
+pub(crate) fn pool(opts: Opts, size: usize) -> Pool {
+    let size = size.max(1);
+    let constraints = PoolConstraints::new(1, size).expect("one is not above the size");
+    let pool_opts = PoolOpts::new()
+        .with_constraints(constraints)
+        .with_reset_connection(false);
+    let opts = OptsBuilder::from_opts(opts)
+        .pool_opts(pool_opts)
+        .stmt_cache_size(256)
+        .client_found_rows(true)
+        .prefer_socket(false)
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .init(SESSION.to_vec());
+    Pool::new(opts)
+}
+
+pub(crate) async fn connect(pool: &Pool) -> Result<Engine, OpenError> {
+    acquire(pool)
+        .await
+        .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))
+}
+
+async fn acquire(pool: &Pool) -> Done<Engine> {
+    match timeout(ACQUIRE_LIMIT, pool.get_conn()).await {
+        Ok(Ok(connection)) => Ok(Engine::My(connection)),
+        Ok(Err(error)) => {
+            let fault = crate::fault::from_mysql(error, "connection");
+            Err(Fault::Store(unavailable(fault.into_store().to_string())))
+        }
+        Err(_) => Err(Fault::Store(unavailable(format!(
+            "no free connection within {} s",
+            ACQUIRE_LIMIT.as_secs()
+        )))),
+    }
+}
+
+/// What may be lost in a power cut, or why nothing can be written; `None` when all is well.
+pub(crate) async fn not_durable(engine: &mut Engine) -> Done<Option<String>> {
+    let columns = engine.row(schema::DURABILITY, args![]).await?;
+    let columns = columns.ok_or_else(|| unavailable("the server tells no settings"))?;
+    let mut row = Reader::new("connection", columns);
+    let flush = row.int("innodb_flush_log_at_trx_commit")?;
+    let (binlog, sync) = (row.int("log_bin")?, row.int("sync_binlog")?);
+    if flush != 1 {
+        return Ok(Some(format!(
+            "innodb_flush_log_at_trx_commit is {flush}, not 1"
+        )));
+    }
+    if binlog == 1 && sync != 1 {
+        return Ok(Some(format!("sync_binlog is {sync}, not 1")));
+    }
+    Ok(None)
+}
+
+impl My {
+    pub(crate) fn new(pool: Pool, size: usize, sealer: Arc<Sealer>) -> My {
+        let size = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+        My {
+            shared: Arc::new(Shared { pool, size, sealer }),
+            tasks: Arc::new(Semaphore::new(TASKS as usize)),
+        }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let tasks = Arc::clone(&self.tasks);
+        tasks
+            .acquire_owned()
+            .await
+            .map_err(|_| unavailable("the store is closed"))
+    }
+
+    /// Runs the requests one after the other, each in its own SQL transaction.
+    pub(crate) async fn write(&self, requests: Vec<Request>) -> Vec<Outcome> {
+        let count = requests.len();
+        let failed = |error: &StoreError| -> Vec<Outcome> {
+            (0..count).map(|_| Err(error.clone())).collect()
+        };
+        let permit = match self.permit().await {
+            Ok(permit) => permit,
+            Err(error) => return failed(&error),
+        };
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let mut outcomes = Vec::with_capacity(requests.len());
+            for request in &requests {
+                outcomes.push(shared.run(request).await);
+            }
+            drop(permit);
+            outcomes
+        });
+        task.await
+            .unwrap_or_else(|error| failed(&unavailable(error.to_string())))
+    }
+
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: Arc<Query<T>>,
+        snapshot: bool,
+    ) -> Result<T, StoreError> {
+        let permit = self.permit().await?;
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let outcome = shared.query(&*query, snapshot).await;
+            drop(permit);
+            outcome
+        });
+        task.await
+            .unwrap_or_else(|error| Err(unavailable(error.to_string())))
+    }
+
+    /// Waits for what runs, then lets the connections go.
+    pub(crate) async fn close(&self) {
+        if let Ok(all) = self.tasks.acquire_many(TASKS).await {
+            self.tasks.close();
+            all.forget();
+            let _ = timeout(CLOSE_LIMIT, self.shared.pool.clone().disconnect()).await;
+        }
+    }
+}
+
+/// A run that did not succeed.
+struct Failed {
+    fault: Fault,
+    /// Whether COMMIT had been sent.
+    committing: bool,
+}
+
+/// What is known of a request between its runs.
+#[derive(Default)]
+struct Runs {
+    ended: u32,
+    lost: u32,
+    met_own_row: bool,
+    commit_lost: bool,
+}
+
+impl Shared {
+    async fn run(&self, request: &Request) -> Outcome {
+        let mut runs = Runs::default();
+        loop {
+            let failed = match self.run_once(request).await {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            if !self.again(request, &failed, &mut runs) {
+                return Err(answer(failed, &runs));
+            }
+            if runs.ended > 0 {
+                let most = 5u64 << runs.ended.min(6);
+                let pause = rand::rng().random_range(0..=most);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+        }
+    }
+
+    /// Whether the request is worth, and safe for, another run.
+    fn again(&self, request: &Request, failed: &Failed, runs: &mut Runs) -> bool {
+        match &failed.fault {
+            Fault::Again(why) => {
+                runs.ended += 1;
+                tracing::debug!(why, run = runs.ended, "the server ended a transaction");
+                runs.ended < TRIES
+            }
+            Fault::Lost(why) if failed.committing => {
+                let first = !runs.commit_lost;
+                runs.commit_lost = true;
+                tracing::warn!(why, "the connection was lost during a commit");
+                first && meets_its_own_success(request)
+            }
+            Fault::Lost(_) => {
+                runs.lost += 1;
+                runs.lost <= self.size + 1
+            }
+            Fault::Unique(key) => {
+                let first = !runs.met_own_row;
+                runs.met_own_row = true;
+                first && !runs.commit_lost && has_read_as_absent(request, rule_name(key))
+            }
+            Fault::Store(_) => false,
+        }
+    }
+
+    async fn run_once(&self, request: &Request) -> Result<Reply, Failed> {
+        let before = |fault| Failed {
+            fault,
+            committing: false,
+        };
+        let mut tx = self.begin().await.map_err(before)?;
+        let reply = match limited(perform(&mut tx, request)).await {
+            Ok(reply) => reply,
+            Err(fault) => {
+                roll_back(tx, &fault).await;
+                return Err(before(fault));
+            }
+        };
+        let end = match reply {
+            Reply::Refused(_) | Reply::Alive => "ROLLBACK",
+            Reply::Committed(_) | Reply::Jobs(_) | Reply::Numbered(_) => "COMMIT",
+        };
+        match limited(tx.control(end)).await {
+            Ok(()) => Ok(reply),
+            Err(fault) => {
+                roll_back(tx, &fault).await;
+                let committing = end == "COMMIT";
+                Err(Failed { fault, committing })
+            }
+        }
+    }
+
+    async fn begin(&self) -> Done<Tx> {
+        let mut tx = Tx {
+            engine: acquire(&self.pool).await?,
+            sealer: Arc::clone(&self.sealer),
+        };
+        match limited(tx.control("START TRANSACTION")).await {
+            Ok(()) => Ok(tx),
+            Err(fault) => {
+                discard(tx).await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn query<T>(&self, query: &Query<T>, snapshot: bool) -> Result<T, StoreError> {
+        let mut lost = 0;
+        loop {
+            match self.query_once(query, snapshot).await {
+                Ok(value) => return Ok(value),
+                Err(Fault::Lost(_)) if lost <= self.size => lost += 1,
+                Err(fault) => return Err(fault.into_store()),
+            }
+        }
+    }
+
+    async fn query_once<T>(&self, query: &Query<T>, snapshot: bool) -> Done<T> {
+        let mut tx = Tx {
+            engine: acquire(&self.pool).await?,
+            sealer: Arc::clone(&self.sealer),
+        };
+        let outcome = limited(async {
+            if !snapshot {
+                return query(&mut tx).await;
+            }
+            // READ COMMITTED would let each statement see another state.
+            tx.control("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                .await?;
+            tx.control("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+                .await?;
+            let value = query(&mut tx).await?;
+            tx.control("COMMIT").await?;
+            Ok(value)
+        })
+        .await;
+        if let Err(fault) = &outcome {
+            roll_back(tx, fault).await;
+        }
+        outcome
+    }
+}
+
+async fn limited<T>(run: impl Future<Output = Done<T>>) -> Done<T> {
+    match timeout(RUN_LIMIT, run).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Fault::Lost(format!(
+            "no answer within {} s",
+            RUN_LIMIT.as_secs()
+        ))),
+    }
+}
+
+/// Leaves a connection without an open transaction, or without use.
+async fn roll_back(mut tx: Tx, fault: &Fault) {
+    let gone = matches!(fault, Fault::Lost(_));
+    if gone || limited(tx.control("ROLLBACK")).await.is_err() {
+        discard(tx).await;
+    }
+}
+
+async fn discard(tx: Tx) {
+    if let Engine::My(connection) = tx.engine {
+        let _ = timeout(CLOSE_LIMIT, connection.disconnect()).await;
+    }
+}
+
+/// Whether a second run would find what a first one wrote, or be refused by a guard.
+fn meets_its_own_success(request: &Request) -> bool {
+    match request {
+        Request::Unit(unit) => {
+            let Locks {
+                idempotency,
+                wallets: _,
+                transactions,
+                pay_ins,
+                lease,
+                settings: _,
+            } = &unit.locks;
+            idempotency.is_some()
+                || !transactions.is_empty()
+                || !pay_ins.is_empty()
+                || lease.is_some()
+        }
+        // A claim whose answer is lost comes back when its leases run out.
+        Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,
+    }
+}
+
+fn has_read_as_absent(request: &Request, rule: &str) -> bool {
+    match request {
+        Request::Unit(unit) => match rule {
+            "transactions.idempotency" => unit.locks.idempotency.is_some(),
+            "pay_ins.key" => !unit.locks.pay_ins.is_empty(),
+            _ => false,
+        },
+        Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,
+    }
+}
+
+fn answer(failed: Failed, runs: &Runs) -> StoreError {
+    let error = failed.fault.into_store();
+    match &error {
+        StoreError::Conflict(_) | StoreError::Stale(_) if runs.commit_lost => unavailable(
+            "the answer to a commit was lost and a second run met its rows: it may be written",
+        ),
+        _ => error,
+    }
+}

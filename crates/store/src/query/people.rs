@@ -1,0 +1,68 @@
+//! Users, sessions, API keys, settings and the operators' records.
+
+use app::ports::store::*;
+use domain::ids::{InboundId, UserId};
+
+use super::{many, one};
+use crate::rows;
+use crate::sql::people;
+use crate::tx::{Done, Tx};
+use crate::value::args;
+
+pub(crate) async fn user(tx: &mut Tx, id: UserId) -> Done<Option<UserRow>> {
+    let sealer = tx.sealer.clone();
+    one(tx, people::USER, args![id], |row| rows::user(row, &sealer)).await
+}
+
+pub(crate) async fn user_by_email(tx: &mut Tx, email: &str) -> Done<Option<UserRow>> {
+    let sealer = tx.sealer.clone();
+    let blind = sealer.blind(rows::USER_EMAIL, email);
+    one(tx, people::USER_BY_EMAIL, args![blind], |row| {
+        rows::user(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn user_by_tax_id(tx: &mut Tx, tax_id: &str) -> Done<Option<UserRow>> {
+    let sealer = tx.sealer.clone();
+    let blind = sealer.blind(rows::USER_TAX_ID, tax_id);
+    one(tx, people::USER_BY_TAX_ID, args![blind], |row| {
+        rows::user(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn session(tx: &mut Tx, hash: &[u8; 32]) -> Done<Option<SessionRow>> {
+    one(tx, people::SESSION_BY_TOKEN, args![hash], rows::session).await
+}
+
+pub(crate) async fn api_key(tx: &mut Tx, hash: &[u8; 32]) -> Done<Option<ApiKeyRow>> {
+    one(tx, people::API_KEY_BY_SECRET, args![hash], rows::api_key).await
+}
+
+pub(crate) async fn api_keys_of(tx: &mut Tx, user: UserId) -> Done<Vec<ApiKeyRow>> {
+    many(tx, people::API_KEYS_OF, args![user], rows::api_key).await
+}
+
+pub(crate) async fn setting(tx: &mut Tx, name: &str) -> Done<Option<String>> {
+    one(tx, people::SETTING, args![name], |row| {
+        Ok(rows::Reader::new("settings", row).text("value")?)
+    })
+    .await
+}
+
+pub(crate) async fn alerts(tx: &mut Tx, limit: u32) -> Done<Vec<AlertRow>> {
+    many(tx, people::ALERTS, args![limit], rows::alert).await
+}
+
+pub(crate) async fn audit(tx: &mut Tx, limit: u32) -> Done<Vec<AuditRow>> {
+    many(tx, people::AUDIT, args![limit], rows::audit).await
+}
+
+pub(crate) async fn inbound(tx: &mut Tx, id: InboundId) -> Done<Option<InboundRow>> {
+    let sealer = tx.sealer.clone();
+    one(tx, people::INBOUND, args![id], |row| {
+        rows::inbound(row, &sealer)
+    })
+    .await
+}

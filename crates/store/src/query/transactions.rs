@@ -1,0 +1,176 @@
+//! Transactions by id, key and filter; attempts; pay-ins.
+
+use std::collections::BTreeMap;
+
+use app::ports::store::*;
+use domain::gateway::Gateway;
+use domain::ids::{AttemptId, TransactionId};
+use domain::time::Moment;
+
+use super::{many, one};
+use crate::rows::{self, Reader};
+use crate::sql::{Sql, transactions};
+use crate::tx::{Columns, Done, Tx};
+use crate::unit::record;
+use crate::value::{Val, args};
+
+pub(crate) async fn transaction(tx: &mut Tx, id: TransactionId) -> Done<Option<TransactionRecord>> {
+    let found = tx.row(transactions::TRANSACTION, args![id]).await?;
+    full(tx, found).await
+}
+
+pub(crate) async fn by_idempotency(
+    tx: &mut Tx,
+    account: &str,
+    key: &str,
+) -> Done<Option<TransactionRecord>> {
+    let args = args![account, key];
+    let found = tx
+        .row(transactions::TRANSACTION_BY_IDEMPOTENCY, args)
+        .await?;
+    full(tx, found).await
+}
+
+async fn full(tx: &mut Tx, found: Option<Columns>) -> Done<Option<TransactionRecord>> {
+    match found {
+        None => Ok(None),
+        Some(columns) => record(tx, columns).await.map(Some),
+    }
+}
+
+/// Newest first. The narrowest condition chooses the statement, and so the index; `from` is
+/// inclusive, `to` is not.
+pub(crate) async fn list(tx: &mut Tx, filter: &TransactionFilter) -> Done<Vec<TransactionRow>> {
+    if let Some(txid) = &filter.txid {
+        return list_by_txid(tx, filter, txid).await;
+    }
+    let (statement, path) = if let Some(id) = &filter.end_to_end_id {
+        (transactions::LIST_BY_END_TO_END_ID, Val::from(id))
+    } else if let Some(reference) = &filter.reference {
+        (transactions::LIST_BY_REFERENCE, Val::from(reference))
+    } else if let Some(wallet) = filter.wallet_id {
+        (transactions::LIST_BY_WALLET, Val::from(wallet))
+    } else if let Some(user) = filter.user_id {
+        (transactions::LIST_BY_USER, Val::from(user))
+    } else {
+        (transactions::LIST_ALL, Val::from(&[0; 16]))
+    };
+    page(tx, statement, path, filter).await
+}
+
+async fn list_by_txid(
+    tx: &mut Tx,
+    filter: &TransactionFilter,
+    txid: &str,
+) -> Done<Vec<TransactionRow>> {
+    let mut found = Vec::new();
+    let args = args![txid, txid];
+    for columns in tx.rows(transactions::BY_GATEWAY_REFERENCE, args).await? {
+        let id =
+            Reader::new("attempts", columns).id("transaction_id", TransactionId::from_bytes)?;
+        found.extend(page(tx, transactions::LIST_BY_ID, Val::from(id), filter).await?);
+    }
+    found.truncate(filter.limit as usize);
+    Ok(found)
+}
+
+async fn page(
+    tx: &mut Tx,
+    statement: &'static Sql,
+    path: Val,
+    filter: &TransactionFilter,
+) -> Done<Vec<TransactionRow>> {
+    let sealer = tx.sealer.clone();
+    let last = TransactionId::from_bytes([0xff; 16]);
+    let mut args = vec![
+        path,
+        Val::from(filter.before.unwrap_or(last)),
+        Val::from(filter.from.map_or(i64::MIN, Moment::micros)),
+        Val::from(filter.to.map_or(i64::MAX, Moment::micros)),
+    ];
+    let conditions = [
+        Val::from(filter.user_id),
+        Val::from(filter.wallet_id),
+        Val::from(filter.kind.map(|kind| kind.as_str())),
+        Val::from(filter.status.map(|status| status.as_str())),
+        Val::from(filter.stage.as_ref()),
+        Val::from(filter.gateway),
+        Val::from(filter.reference.as_ref()),
+        Val::from(filter.end_to_end_id.as_ref()),
+    ];
+    for condition in conditions {
+        args.push(condition.clone());
+        args.push(condition);
+    }
+    args.push(Val::from(filter.limit));
+    many(tx, statement, args, |row| rows::transaction(row, &sealer)).await
+}
+
+pub(crate) async fn refunds_of(tx: &mut Tx, charge: TransactionId) -> Done<Vec<TransactionRow>> {
+    rows_of(tx, transactions::REFUNDS_OF, args![charge]).await
+}
+
+pub(crate) async fn overdue(tx: &mut Tx, now: Moment, limit: u32) -> Done<Vec<TransactionRow>> {
+    rows_of(tx, transactions::OVERDUE, args![now, limit]).await
+}
+
+pub(crate) async fn jobless(tx: &mut Tx, before: Moment, limit: u32) -> Done<Vec<TransactionRow>> {
+    rows_of(tx, transactions::JOBLESS, args![before, limit]).await
+}
+
+async fn rows_of(
+    tx: &mut Tx,
+    statement: &'static Sql,
+    args: Vec<Val>,
+) -> Done<Vec<TransactionRow>> {
+    let sealer = tx.sealer.clone();
+    many(tx, statement, args, |row| rows::transaction(row, &sealer)).await
+}
+
+pub(crate) async fn attempt_by_reference(
+    tx: &mut Tx,
+    gateway: Gateway,
+    reference: &str,
+) -> Done<Option<AttemptRow>> {
+    let sealer = tx.sealer.clone();
+    for statement in [
+        transactions::ATTEMPT_BY_KEY,
+        transactions::ATTEMPT_BY_REFERENCE,
+    ] {
+        let args = args![gateway, reference];
+        let found = one(tx, statement, args, |row| rows::attempt(row, &sealer)).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) async fn done_attempts(
+    tx: &mut Tx,
+    after: Option<AttemptId>,
+    limit: u32,
+) -> Done<Vec<AttemptRow>> {
+    let sealer = tx.sealer.clone();
+    let args = args![after.unwrap_or(AttemptId::from_bytes([0; 16])), limit];
+    many(tx, transactions::DONE_ATTEMPTS, args, |row| {
+        rows::attempt(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn in_doubt_cents(tx: &mut Tx) -> Done<BTreeMap<Gateway, i64>> {
+    let pairs = many(tx, transactions::IN_DOUBT, args![], |row| {
+        let mut row = Reader::new("attempts", row);
+        Ok((row.gateway("gateway")?, row.int("amount")?))
+    });
+    Ok(pairs.await?.into_iter().collect())
+}
+
+pub(crate) async fn pay_in(tx: &mut Tx, gateway: Gateway, key: &str) -> Done<Option<PayInRow>> {
+    let sealer = tx.sealer.clone();
+    one(tx, transactions::PAY_IN, args![gateway, key], |row| {
+        rows::pay_in(row, &sealer)
+    })
+    .await
+}

@@ -1,0 +1,37 @@
+//! Facts that must not exist. Each rule answers `(row, detail)` pairs; no rows mean it holds.
+
+use super::statements;
+
+statements! {
+    UNBALANCED: entries, "SELECT journal_id, CAST(SUM(debit_cents) AS SIGNED) FROM entries GROUP BY journal_id HAVING SUM(debit_cents) <> 0 ORDER BY journal_id LIMIT ?";
+
+    COUNT_USERS: users, "SELECT COUNT(*) FROM users";
+    COUNT_TRANSACTIONS: transactions, "SELECT COUNT(*) FROM transactions";
+    COUNT_JOURNALS: journals, "SELECT COUNT(*) FROM journals";
+    COUNT_ENTRIES: entries, "SELECT COUNT(*) FROM entries";
+    COUNT_SENDS: sends, "SELECT COUNT(*) FROM sends";
+    COUNT_EVENTS: events, "SELECT COUNT(*) FROM events";
+
+    TWO_LIVE_ATTEMPTS: attempts, "SELECT transaction_id, COUNT(*) FROM attempts WHERE live = 1 GROUP BY transaction_id HAVING COUNT(*) > 1 ORDER BY transaction_id LIMIT ?";
+    TWO_DONE_ATTEMPTS: attempts, "SELECT a.transaction_id, COUNT(*) FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.kind IN ('payout', 'refund') GROUP BY a.transaction_id HAVING COUNT(*) > 1 ORDER BY a.transaction_id LIMIT ?";
+    UNLICENSED: attempts, "SELECT a.id, a.number FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.number > 1 AND a.licence IS NULL AND t.kind IN ('payout', 'refund') ORDER BY a.id LIMIT ?";
+    ORPHAN_ATTEMPT: attempts, "SELECT a.id, a.number FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = a.transaction_id) ORDER BY a.id LIMIT ?";
+    ORPHAN_SEND: sends, "SELECT s.attempt_id, s.number FROM sends s WHERE NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = s.attempt_id) ORDER BY s.attempt_id LIMIT ?";
+    OPEN_SEND_AFTER_END: sends, "SELECT t.id, s.number FROM sends s JOIN attempts a ON a.id = s.attempt_id JOIN transactions t ON t.id = a.transaction_id WHERE s.closed_at IS NULL AND t.status <> 'pending' AND t.kind IN ('payout', 'refund') ORDER BY t.id LIMIT ?";
+    EVENT_GAP: events, "SELECT transaction_id, MAX(transaction_version) FROM events WHERE transaction_id IS NOT NULL AND transaction_version IS NOT NULL GROUP BY transaction_id HAVING MAX(transaction_version) - MIN(transaction_version) + 1 <> COUNT(*) OR MIN(transaction_version) > 1 ORDER BY transaction_id LIMIT ?";
+    SUCCESS_WITHOUT_JOURNAL: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND NOT EXISTS (SELECT 1 FROM journals j WHERE j.transaction_id = t.id) ORDER BY t.id LIMIT ?";
+    SUCCESS_WITHOUT_DONE: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND t.kind IN ('payout', 'refund') AND t.gateway IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.transaction_id = t.id AND a.outcome = 'done') ORDER BY t.id LIMIT ?";
+    FAILED_BUT_DONE: transactions, "SELECT t.id, t.amount FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.status = 'failed' AND t.kind IN ('payout', 'refund') ORDER BY t.id LIMIT ?";
+    PAY_IN_CREDITS: pay_ins, "SELECT p.transaction_id, COUNT(*) FROM pay_ins p WHERE p.transaction_id IS NOT NULL GROUP BY p.transaction_id HAVING COUNT(*) <> (SELECT COUNT(*) FROM journals j WHERE j.transaction_id = p.transaction_id AND j.kind = 'pay_in') ORDER BY p.transaction_id LIMIT ?";
+    CREDIT_WITHOUT_PAY_IN: journals, "SELECT j.id, j.n FROM journals j WHERE j.kind = 'pay_in' AND NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.transaction_id = j.transaction_id) ORDER BY j.id LIMIT ?";
+    SAME_PAY_IN: pay_ins, "SELECT MIN(id), COUNT(*) FROM pay_ins GROUP BY gateway, pay_in_key HAVING COUNT(*) > 1 LIMIT ?";
+    SAME_ATTEMPT_KEY: attempts, "SELECT MIN(id), COUNT(*) FROM attempts GROUP BY gateway, attempt_key HAVING COUNT(*) > 1 LIMIT ?";
+    SAME_IDEMPOTENCY: transactions, "SELECT MIN(id), COUNT(*) FROM transactions WHERE idempotency_key IS NOT NULL GROUP BY account, idempotency_key HAVING COUNT(*) > 1 LIMIT ?";
+    WALLET_WITHOUT_BALANCES: wallets, "SELECT w.id, 0 FROM wallets w WHERE NOT EXISTS (SELECT 1 FROM wallet_balances b WHERE b.wallet_id = w.id) ORDER BY w.id LIMIT ?";
+    ORPHAN_ENTRY: entries, "SELECT e.journal_id, e.leg FROM entries e WHERE NOT EXISTS (SELECT 1 FROM journals j WHERE j.id = e.journal_id) ORDER BY e.journal_id LIMIT ?";
+    ORPHAN_JOURNAL: journals, "SELECT j.id, j.n FROM journals j WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.journal_id = j.id) ORDER BY j.id LIMIT ?";
+    POSITION_GAP: events, "SELECT 'events.position', c.value FROM counters c WHERE c.name = 'events.position' AND (c.value <> (SELECT COUNT(position) FROM events) OR c.value <> (SELECT COALESCE(MAX(position), 0) FROM events)) LIMIT ?";
+    SEAL_GAP: journals, "SELECT 'journals.seal', c.value FROM counters c WHERE c.name = 'journals.seal' AND (c.value <> (SELECT COUNT(seal_no) FROM journals) OR c.value <> (SELECT COALESCE(MAX(seal_no), 0) FROM journals)) LIMIT ?";
+    SYSTEM_BALANCE_DRIFT: system_balances, "SELECT b.account, b.debit_cents FROM system_balances b WHERE b.debit_cents <> (SELECT COALESCE(SUM(e.debit_cents), 0) FROM journals j JOIN entries e ON e.journal_id = j.id WHERE j.seal_no IS NOT NULL AND e.wallet_id IS NULL AND e.account = b.account) ORDER BY b.account LIMIT ?";
+    SYSTEM_BALANCE_MISSING: system_balances, "SELECT e.account, COUNT(*) FROM journals j JOIN entries e ON e.journal_id = j.id WHERE j.seal_no IS NOT NULL AND e.wallet_id IS NULL AND NOT EXISTS (SELECT 1 FROM system_balances b WHERE b.account = e.account) GROUP BY e.account ORDER BY e.account LIMIT ?";
+}

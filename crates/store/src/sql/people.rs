@@ -1,0 +1,47 @@
+//! Users, sessions, API keys; settings, alerts, audit and incidents.
+
+use super::statements;
+
+macro_rules! user_columns {
+    () => {
+        "id, name_sealed, email_sealed, tax_id_sealed, password_hash, role, created_at"
+    };
+}
+macro_rules! api_key_columns {
+    () => {
+        "id, user_id, name, scopes, secret_hash, created_at, revoked_at"
+    };
+}
+
+statements! {
+    INSERT_USER: users, "INSERT INTO users (id, name_sealed, email_sealed, email_blind, tax_id_sealed, tax_id_blind, password_hash, role, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    USER: users, concat!("SELECT ", user_columns!(), " FROM users WHERE id = ?");
+    USER_BY_EMAIL: users, concat!("SELECT ", user_columns!(), " FROM users WHERE email_blind = ?");
+    USER_BY_TAX_ID: users, concat!("SELECT ", user_columns!(), " FROM users WHERE tax_id_blind = ?");
+
+    INSERT_SESSION: sessions, "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)";
+    DELETE_SESSION: sessions, "DELETE FROM sessions WHERE id = ?";
+    SESSION_BY_TOKEN: sessions, "SELECT id, user_id, token_hash, created_at, expires_at FROM sessions WHERE token_hash = ?";
+
+    INSERT_API_KEY: api_keys, "INSERT INTO api_keys (id, user_id, name, scopes, secret_hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    // A key once revoked keeps its first time.
+    REVOKE_API_KEY: api_keys, "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ? AND user_id = ?";
+    API_KEY_BY_SECRET: api_keys, concat!("SELECT ", api_key_columns!(), " FROM api_keys WHERE secret_hash = ?");
+    API_KEYS_OF: api_keys, concat!("SELECT ", api_key_columns!(), " FROM api_keys WHERE user_id = ? ORDER BY id");
+
+    SETTING: settings, "SELECT value FROM settings WHERE name = ?";
+    LOCK_SETTING: settings, "SELECT value FROM settings WHERE name = ? FOR UPDATE",
+        sqlite "SELECT value FROM settings WHERE name = ?";
+    SETTINGS_LIKE: settings, "SELECT name, value FROM settings WHERE name >= ? AND name < ? ORDER BY name";
+    UPDATE_SETTING: settings, "UPDATE settings SET value = ? WHERE name = ?";
+    INSERT_SETTING: settings, "INSERT INTO settings (name, value) VALUES (?, ?)";
+
+    INSERT_ALERT: alerts, "INSERT INTO alerts (id, kind, transaction_id, gateway, message, raised_at) VALUES (?, ?, ?, ?, ?, ?)";
+    ALERTS: alerts, "SELECT id, kind, transaction_id, gateway, message, raised_at FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?";
+    INSERT_AUDIT: audit, "INSERT INTO audit (id, actor, action, subject, detail, at) VALUES (?, ?, ?, ?, ?, ?)";
+    AUDIT: audit, "SELECT id, actor, action, subject, detail, at FROM audit ORDER BY at DESC, id DESC LIMIT ?";
+    INSERT_INCIDENT: incidents, "INSERT INTO incidents (id, kind, transaction_id, detail, at) VALUES (?, ?, ?, ?, ?)";
+
+    INSERT_INBOUND: inbound_events, "INSERT INTO inbound_events (id, gateway, received_at, verified, raw_sealed) VALUES (?, ?, ?, ?, ?)";
+    INBOUND: inbound_events, "SELECT id, gateway, received_at, verified, raw_sealed FROM inbound_events WHERE id = ?";
+}

@@ -1,0 +1,95 @@
+//! Transactions, their attempts, sends and evidence, and pay-ins.
+
+use super::statements;
+
+macro_rules! transaction_columns {
+    () => {
+        "t.id, t.wallet_id, t.user_id, t.kind, t.status, t.stage, t.version, t.amount, t.fee, \
+         t.gateway, t.account, t.idempotency_key, t.fingerprint, t.reference, t.end_to_end_id, \
+         t.parent_id, t.stage_deadline, t.created_at, t.updated_at, t.settled_at, t.facts, \
+         t.private_sealed"
+    };
+}
+macro_rules! transaction_select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            transaction_columns!(),
+            " FROM transactions t",
+            $rest
+        )
+    };
+}
+/// A list by one access path; the other conditions only filter. `id < ?` is always there, so that
+/// a page starts where the last one ended.
+macro_rules! list {
+    ($path:literal) => {
+        concat!(
+            "SELECT ",
+            transaction_columns!(),
+            " FROM transactions t",
+            $path,
+            " AND t.id < ? AND t.created_at >= ? AND t.created_at < ? \
+             AND (? IS NULL OR t.user_id = ?) AND (? IS NULL OR t.wallet_id = ?) \
+             AND (? IS NULL OR t.kind = ?) AND (? IS NULL OR t.status = ?) \
+             AND (? IS NULL OR t.stage = ?) AND (? IS NULL OR t.gateway = ?) \
+             AND (? IS NULL OR t.reference = ?) AND (? IS NULL OR t.end_to_end_id = ?) \
+             ORDER BY t.id DESC LIMIT ?"
+        )
+    };
+}
+macro_rules! attempt_columns {
+    () => {
+        "a.id, a.transaction_id, a.number, a.gateway, a.attempt_key, a.request_sealed, a.live, \
+         a.outcome, a.reason, a.why, a.licence, a.routing, a.gateway_reference, \
+         a.evidence_version, a.created_at, a.updated_at"
+    };
+}
+macro_rules! pay_in_columns {
+    () => {
+        "id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, \
+         end_to_end_id, paid_at, created_at, version, payer_sealed"
+    };
+}
+
+statements! {
+    INSERT_TRANSACTION: transactions, "INSERT INTO transactions (id, wallet_id, user_id, kind, status, stage, version, amount, fee, gateway, account, idempotency_key, fingerprint, reference, end_to_end_id, parent_id, stage_deadline, created_at, updated_at, settled_at, facts, private_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    SAVE_TRANSACTION: transactions, "UPDATE transactions SET status = ?, stage = ?, version = ?, amount = ?, fee = ?, gateway = ?, reference = ?, end_to_end_id = ?, parent_id = ?, stage_deadline = ?, updated_at = ?, settled_at = ?, facts = ?, private_sealed = ? WHERE id = ? AND wallet_id = ? AND version = ?";
+    TRANSACTION: transactions, transaction_select!(" WHERE t.id = ?");
+    LOCK_TRANSACTION: transactions, transaction_select!(" WHERE t.id = ? FOR UPDATE"), sqlite transaction_select!(" WHERE t.id = ?");
+    TRANSACTION_BY_IDEMPOTENCY: transactions, transaction_select!(" WHERE t.account = ? AND t.idempotency_key = ?");
+    REFUNDS_OF: transactions, transaction_select!(" WHERE t.parent_id = ? AND t.kind = 'refund' ORDER BY t.id");
+    OVERDUE: transactions, transaction_select!(" WHERE t.status = 'pending' AND t.stage_deadline <= ? ORDER BY t.stage_deadline, t.id LIMIT ?");
+    JOBLESS: transactions, transaction_select!(" WHERE t.status = 'pending' AND t.created_at < ? AND t.stage <> 'in_review' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.transaction_id = t.id AND j.state = 'ready') ORDER BY t.created_at, t.id LIMIT ?");
+
+    LIST_BY_ID: transactions, list!(" WHERE t.id = ?");
+    LIST_BY_END_TO_END_ID: transactions, list!(" WHERE t.end_to_end_id = ?");
+    LIST_BY_REFERENCE: transactions, list!(" WHERE t.reference = ?");
+    LIST_BY_WALLET: transactions, list!(" WHERE t.wallet_id = ?");
+    LIST_BY_USER: transactions, list!(" FORCE INDEX (transactions_user) WHERE t.user_id = ?"), sqlite list!(" WHERE t.user_id = ?");
+    LIST_ALL: transactions, list!(" FORCE INDEX (transactions_id) WHERE t.id > ?"), sqlite list!(" WHERE t.id > ?");
+    BY_GATEWAY_REFERENCE: attempts, "SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND gateway_reference = ? UNION SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND attempt_key = ? ORDER BY 1 DESC";
+
+    INSERT_ATTEMPT: attempts, "INSERT INTO attempts (id, transaction_id, number, gateway, attempt_key, request_sealed, live, outcome, reason, why, licence, routing, gateway_reference, evidence_version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    // Key, gateway and request are what was sent: they never change.
+    SAVE_ATTEMPT: attempts, "UPDATE attempts SET live = ?, outcome = ?, reason = ?, why = ?, licence = ?, routing = ?, gateway_reference = ?, evidence_version = ?, updated_at = ? WHERE id = ? AND transaction_id = ? AND evidence_version <= ?";
+    ATTEMPTS_OF: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.transaction_id = ? ORDER BY a.number");
+    ATTEMPT_BY_KEY: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.gateway = ? AND a.attempt_key = ?");
+    ATTEMPT_BY_REFERENCE: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.gateway = ? AND a.gateway_reference = ? ORDER BY a.id DESC LIMIT 1");
+    DONE_ATTEMPTS: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND a.id > ? AND t.kind IN ('payout', 'refund') ORDER BY a.id LIMIT ?");
+
+    INSERT_SEND: sends, "INSERT INTO sends (attempt_id, number, opened_at, closed_at, verdict, class, code, lease_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    CLOSE_SEND: sends, "UPDATE sends SET closed_at = ?, verdict = ?, class = ?, code = ? WHERE attempt_id = ? AND number = ? AND closed_at IS NULL";
+    SENDS_OF: sends, "SELECT s.attempt_id, s.number, s.opened_at, s.closed_at, s.verdict, s.class, s.code, s.lease_token FROM attempts a JOIN sends s ON s.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, s.number";
+    INSERT_EVIDENCE: evidence, "INSERT INTO evidence (id, attempt_id, at, source, body, class) VALUES (?, ?, ?, ?, ?, ?)";
+    EVIDENCE_OF: evidence, "SELECT e.id, e.attempt_id, e.at, e.source, e.body, e.class FROM attempts a JOIN evidence e ON e.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, e.at, e.id";
+    IN_DOUBT: transactions, "SELECT a.gateway, CAST(SUM(t.amount) AS SIGNED) FROM transactions t JOIN attempts a ON a.transaction_id = t.id AND a.live = 1 WHERE t.status = 'pending' AND t.kind = 'payout' AND (t.stage = 'in_doubt' OR EXISTS (SELECT 1 FROM sends s WHERE s.attempt_id = a.id AND s.closed_at IS NULL)) GROUP BY a.gateway ORDER BY a.gateway";
+
+    INSERT_PAY_IN: pay_ins, "INSERT INTO pay_ins (id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, end_to_end_id, paid_at, created_at, version, payer_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    SAVE_PAY_IN: pay_ins, "UPDATE pay_ins SET transaction_id = ?, wallet_id = ?, amount = ?, fee = ?, reversed = ?, refunded = ?, end_to_end_id = ?, paid_at = ?, version = ?, payer_sealed = ? WHERE id = ? AND gateway = ? AND pay_in_key = ? AND version = ?";
+    PAY_IN: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ?");
+    LOCK_PAY_IN: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ? FOR UPDATE"), sqlite concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ?");
+    PAY_INS_OF: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE transaction_id = ? ORDER BY created_at, id");
+    INSERT_SUSPENSE: suspense, "INSERT INTO suspense (pay_in_id, gateway, amount, since, resolved) VALUES (?, ?, ?, ?, 0)";
+    RESOLVE_SUSPENSE: suspense, "UPDATE suspense SET resolved = 1 WHERE pay_in_id = ?";
+}

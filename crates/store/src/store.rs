@@ -1,0 +1,462 @@
+//! Opening, and the port itself: each method names its function and the engine that runs it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use app::ports::store::*;
+use async_trait::async_trait;
+use domain::gateway::Gateway;
+use domain::ids::*;
+use domain::ledger::Account;
+use domain::time::{Moment, Span};
+
+use crate::config::{OpenError, StoreConfig, Target};
+use crate::fault::unavailable;
+use crate::keyring::{Keyring, Sealer};
+use crate::lite::{self, Inline, Outcome, Threads};
+use crate::migrate::{self, MigrationReport};
+use crate::my::{self, My};
+use crate::query::{check, ledger, people, queue, transactions};
+use crate::tx::{BoxFuture, Done, Engine, Tx, finished};
+use crate::unit::{Reply, Request};
+
+/// The port over SQLite or MySQL.
+pub struct SqlStore {
+    backend: Backend,
+    durability_required: bool,
+}
+
+enum Backend {
+    Threads(Threads),
+    Inline(Inline),
+    My(My),
+}
+
+/// Opens a migrated database; changes nothing but to remember new keys of the ring. A database in
+/// memory is migrated here and runs inline: it has one connection.
+pub async fn open(config: &StoreConfig, keyring: Keyring) -> Result<Arc<SqlStore>, OpenError> {
+    let backend = match config.target()? {
+        Target::Memory => return SqlStore::inline(config, keyring),
+        Target::File(path) => {
+            let lock = lite::lock_file(&path)?;
+            let tx = open_lite(&path, keyring)?;
+            let readers = config.pool_size.clamp(2, 4);
+            Backend::Threads(Threads::start(tx, lock, &path, readers)?)
+        }
+        Target::My(opts) => {
+            let pool = my::pool(*opts, config.pool_size);
+            match open_my(config, &pool, keyring).await {
+                Ok(sealer) => Backend::My(My::new(pool, config.pool_size, Arc::new(sealer))),
+                Err(error) => {
+                    let _ = pool.disconnect().await;
+                    return Err(error);
+                }
+            }
+        }
+    };
+    Ok(Arc::new(SqlStore {
+        backend,
+        durability_required: config.durability_required,
+    }))
+}
+
+/// Brings the schema to this program's version; with a keyring, the database remembers its keys.
+pub async fn migrate(
+    config: &StoreConfig,
+    keyring: Option<Keyring>,
+) -> Result<MigrationReport, OpenError> {
+    match config.target()? {
+        Target::Memory => Err(OpenError::Address(
+            "a database in memory is migrated when it is opened".into(),
+        )),
+        Target::File(path) => {
+            let _lock = lite::lock_file(&path)?;
+            let mut engine = Engine::Lite(lite::connect(&path)?);
+            finished(migrate_engine(&mut engine, keyring))
+        }
+        Target::My(opts) => {
+            let pool = my::pool(*opts, 1);
+            let outcome = match my::connect(&pool).await {
+                Ok(mut engine) => migrate_engine(&mut engine, keyring).await,
+                Err(error) => Err(error),
+            };
+            let _ = pool.disconnect().await;
+            outcome
+        }
+    }
+}
+
+async fn migrate_engine(
+    engine: &mut Engine,
+    keyring: Option<Keyring>,
+) -> Result<MigrationReport, OpenError> {
+    let report = migrate::run(engine).await?;
+    if let Some(keyring) = keyring {
+        migrate::unlock(engine, keyring).await?;
+    }
+    Ok(report)
+}
+
+fn open_lite(path: &std::path::Path, keyring: Keyring) -> Result<Tx, OpenError> {
+    if !path.exists() {
+        let known = migrate::known();
+        return Err(OpenError::NotMigrated { found: 0, known });
+    }
+    let mut engine = Engine::Lite(lite::connect(path)?);
+    finished(migrate::require_current(&mut engine))?;
+    let sealer = finished(migrate::unlock(&mut engine, keyring))?;
+    Ok(Tx {
+        engine,
+        sealer: Arc::new(sealer),
+    })
+}
+
+async fn open_my(
+    config: &StoreConfig,
+    pool: &mysql_async::Pool,
+    keyring: Keyring,
+) -> Result<Sealer, OpenError> {
+    let mut engine = my::connect(pool).await?;
+    if config.durability_required {
+        let trouble = my::not_durable(&mut engine).await;
+        let trouble =
+            trouble.map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))?;
+        if let Some(trouble) = trouble {
+            return Err(OpenError::NotDurable(trouble));
+        }
+    }
+    migrate::require_current(&mut engine).await?;
+    migrate::unlock(&mut engine, keyring).await
+}
+
+/// Whether the statements of a query must see one state.
+enum View {
+    Statement,
+    Snapshot,
+}
+
+impl SqlStore {
+    /// SQLite on the caller, without threads: for tests on paused time and for the simulator. A
+    /// database in memory is migrated here.
+    pub fn inline(config: &StoreConfig, keyring: Keyring) -> Result<Arc<SqlStore>, OpenError> {
+        let inline = match config.target()? {
+            Target::Memory => {
+                let mut engine = Engine::Lite(lite::connect_memory()?);
+                finished(migrate::run(&mut engine))?;
+                let sealer = Arc::new(finished(migrate::unlock(&mut engine, keyring))?);
+                Inline::new(Tx { engine, sealer }, None)
+            }
+            Target::File(path) => {
+                let lock = lite::lock_file(&path)?;
+                Inline::new(open_lite(&path, keyring)?, Some(lock))
+            }
+            Target::My(_) => {
+                return Err(OpenError::Address("only SQLite runs inline".into()));
+            }
+        };
+        Ok(Arc::new(SqlStore {
+            backend: Backend::Inline(inline),
+            durability_required: config.durability_required,
+        }))
+    }
+
+    /// Waits for what was handed over and closes the connections; later calls are `Unavailable`.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Threads(threads) => threads.close().await,
+            Backend::Inline(inline) => inline.close(),
+            Backend::My(my) => my.close().await,
+        }
+    }
+
+    async fn write(&self, requests: Vec<Request>) -> Vec<Outcome> {
+        match &self.backend {
+            Backend::Threads(threads) => threads.write(requests).await,
+            Backend::Inline(inline) => inline.write(&requests),
+            Backend::My(my) => my.write(requests).await,
+        }
+    }
+
+    async fn write_one(&self, request: Request) -> Outcome {
+        let mut outcomes = self.write(vec![request]).await;
+        outcomes.pop().unwrap_or_else(|| Err(unexpected()))
+    }
+
+    async fn read<T, F>(&self, view: View, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Tx) -> BoxFuture<'a, Done<T>> + Send + Sync + 'static,
+    {
+        match &self.backend {
+            Backend::Threads(threads) => threads.read(Arc::new(query)).await,
+            Backend::Inline(inline) => inline.read(&query),
+            Backend::My(my) => {
+                let snapshot = matches!(view, View::Snapshot);
+                my.read(Arc::new(query), snapshot).await
+            }
+        }
+    }
+}
+
+fn unexpected() -> StoreError {
+    unavailable("an answer of another kind")
+}
+
+/// `query!(self, view, [captured, …] function(arguments))`: the function gets the connection first.
+macro_rules! query {
+    ($store:ident, $view:ident, [$($captured:ident),*] $module:ident::$function:ident($($argument:expr),*)) => {
+        $store
+            .read(View::$view, move |tx| {
+                $(let $captured = $captured.clone();)*
+                Box::pin(async move { $module::$function(tx $(, $argument)*).await })
+            })
+            .await
+    };
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn commit(&self, units: Vec<Unit>) -> Vec<UnitResult> {
+        let requests = units.into_iter().map(Request::Unit).collect();
+        let result = |outcome| match outcome {
+            Ok(Reply::Committed(answer)) => UnitResult::Committed(answer),
+            Ok(Reply::Refused(answer)) => UnitResult::Refused(answer),
+            Ok(Reply::Jobs(_) | Reply::Numbered(_) | Reply::Alive) => {
+                UnitResult::Failed(unexpected())
+            }
+            Err(error) => UnitResult::Failed(error),
+        };
+        self.write(requests).await.into_iter().map(result).collect()
+    }
+
+    async fn claim_jobs(
+        &self,
+        kinds: &[&str],
+        now: Moment,
+        lease: Span,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        let request = Request::Claim {
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            now,
+            lease,
+            limit,
+        };
+        match self.write_one(request).await? {
+            Reply::Jobs(jobs) => Ok(jobs),
+            Reply::Committed(_) | Reply::Refused(_) | Reply::Numbered(_) | Reply::Alive => {
+                Err(unexpected())
+            }
+        }
+    }
+
+    async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] queue::next_job_at())
+    }
+
+    async fn sequence(&self, limit: u32) -> Result<u64, StoreError> {
+        match self.write_one(Request::Sequence { limit }).await? {
+            Reply::Numbered(count) => Ok(count),
+            Reply::Committed(_) | Reply::Refused(_) | Reply::Jobs(_) | Reply::Alive => {
+                Err(unexpected())
+            }
+        }
+    }
+
+    async fn user(&self, id: UserId) -> Result<Option<UserRow>, StoreError> {
+        query!(self, Statement, [] people::user(id))
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, StoreError> {
+        let email = email.to_owned();
+        query!(self, Statement, [email] people::user_by_email(&email))
+    }
+
+    async fn user_by_tax_id(&self, tax_id: &str) -> Result<Option<UserRow>, StoreError> {
+        let tax_id = tax_id.to_owned();
+        query!(self, Statement, [tax_id] people::user_by_tax_id(&tax_id))
+    }
+
+    async fn session_by_token_hash(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<SessionRow>, StoreError> {
+        let hash = *hash;
+        query!(self, Statement, [] people::session(&hash))
+    }
+
+    async fn api_key_by_secret_hash(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<ApiKeyRow>, StoreError> {
+        let hash = *hash;
+        query!(self, Statement, [] people::api_key(&hash))
+    }
+
+    async fn api_keys_of(&self, user: UserId) -> Result<Vec<ApiKeyRow>, StoreError> {
+        query!(self, Statement, [] people::api_keys_of(user))
+    }
+
+    async fn wallet(&self, id: WalletId) -> Result<Option<WalletRow>, StoreError> {
+        query!(self, Statement, [] ledger::wallet(id))
+    }
+
+    async fn wallets_of(&self, user: UserId) -> Result<Vec<WalletRow>, StoreError> {
+        query!(self, Statement, [] ledger::wallets_of(user))
+    }
+
+    async fn statement(&self, filter: &StatementFilter) -> Result<Vec<StatementLine>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Snapshot, [filter] ledger::statement(&filter))
+    }
+
+    async fn balance_at(
+        &self,
+        wallet: WalletId,
+        at: Moment,
+    ) -> Result<(i64, i64, i64), StoreError> {
+        query!(self, Snapshot, [] ledger::balance_at(wallet, at))
+    }
+
+    async fn transaction(
+        &self,
+        id: TransactionId,
+    ) -> Result<Option<TransactionRecord>, StoreError> {
+        query!(self, Snapshot, [] transactions::transaction(id))
+    }
+
+    async fn transaction_by_idempotency(
+        &self,
+        account: &str,
+        key: &str,
+    ) -> Result<Option<TransactionRecord>, StoreError> {
+        let (account, key) = (account.to_owned(), key.to_owned());
+        query!(self, Snapshot, [account, key] transactions::by_idempotency(&account, &key))
+    }
+
+    async fn transactions(
+        &self,
+        filter: &TransactionFilter,
+    ) -> Result<Vec<TransactionRow>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Statement, [filter] transactions::list(&filter))
+    }
+
+    async fn refunds_of(&self, charge: TransactionId) -> Result<Vec<TransactionRow>, StoreError> {
+        query!(self, Statement, [] transactions::refunds_of(charge))
+    }
+
+    async fn attempt_by_reference(
+        &self,
+        gateway: Gateway,
+        reference: &str,
+    ) -> Result<Option<AttemptRow>, StoreError> {
+        let reference = reference.to_owned();
+        query!(self, Statement, [reference] transactions::attempt_by_reference(gateway, &reference))
+    }
+
+    async fn pay_in(&self, gateway: Gateway, key: &str) -> Result<Option<PayInRow>, StoreError> {
+        let key = key.to_owned();
+        query!(self, Statement, [key] transactions::pay_in(gateway, &key))
+    }
+
+    async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
+        query!(self, Snapshot, [] ledger::journals_of(transaction))
+    }
+
+    async fn overdue(&self, now: Moment, limit: u32) -> Result<Vec<TransactionRow>, StoreError> {
+        query!(self, Statement, [] transactions::overdue(now, limit))
+    }
+
+    async fn jobless(&self, before: Moment, limit: u32) -> Result<Vec<TransactionRow>, StoreError> {
+        query!(self, Statement, [] transactions::jobless(before, limit))
+    }
+
+    async fn in_doubt_cents(&self) -> Result<BTreeMap<Gateway, i64>, StoreError> {
+        query!(self, Statement, [] transactions::in_doubt_cents())
+    }
+
+    async fn jobs(&self, state: Option<JobState>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        query!(self, Statement, [] queue::jobs(state, limit))
+    }
+
+    async fn queue_depth(&self) -> Result<QueueDepth, StoreError> {
+        query!(self, Snapshot, [] queue::queue_depth())
+    }
+
+    async fn inbound(&self, id: InboundId) -> Result<Option<InboundRow>, StoreError> {
+        query!(self, Statement, [] people::inbound(id))
+    }
+
+    async fn events_after(
+        &self,
+        position: u64,
+        user: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        query!(self, Statement, [] queue::events_after(position, user, limit))
+    }
+
+    async fn last_position(&self) -> Result<u64, StoreError> {
+        query!(self, Statement, [] queue::last_position())
+    }
+
+    async fn alerts(&self, limit: u32) -> Result<Vec<AlertRow>, StoreError> {
+        query!(self, Statement, [] people::alerts(limit))
+    }
+
+    async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        query!(self, Statement, [] people::audit(limit))
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        query!(self, Statement, [name] people::setting(&name))
+    }
+
+    async fn account_balance(&self, account: Account) -> Result<i64, StoreError> {
+        query!(self, Statement, [] ledger::account_balance(account))
+    }
+
+    async fn unbalanced_journals(&self, limit: u32) -> Result<Vec<(JournalId, i64)>, StoreError> {
+        query!(self, Statement, [] check::unbalanced(limit))
+    }
+
+    async fn wallet_folds(
+        &self,
+        after: Option<WalletId>,
+        limit: u32,
+    ) -> Result<Vec<WalletFold>, StoreError> {
+        query!(self, Snapshot, [] check::wallet_folds(after, limit))
+    }
+
+    async fn system_balances(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        query!(self, Statement, [] check::system_balances())
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        query!(self, Snapshot, [] check::totals())
+    }
+
+    async fn broken_rows(&self, limit: u32) -> Result<Vec<BrokenRow>, StoreError> {
+        query!(self, Snapshot, [] check::broken_rows(limit))
+    }
+
+    async fn done_attempts(
+        &self,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        query!(self, Statement, [] transactions::done_attempts(after, limit))
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let required = self.durability_required;
+        match self.write_one(Request::Ping { durable: required }).await? {
+            Reply::Alive => Ok(()),
+            Reply::Committed(_) | Reply::Refused(_) | Reply::Jobs(_) | Reply::Numbered(_) => {
+                Err(unexpected())
+            }
+        }
+    }
+}
