@@ -109,6 +109,17 @@ impl ReceivedPix {
     }
 }
 
+impl ReceivedPix {
+    /// What refunds under way have yet to take.
+    pub fn pending_cents(&self) -> i64 {
+        let open = self
+            .refunds
+            .iter()
+            .filter(|refund| refund.settle_at.is_some());
+        open.map(|refund| refund.cents).sum()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SendStatus {
     #[serde(rename = "EM_PROCESSAMENTO")]
@@ -162,6 +173,17 @@ pub struct Send {
     pub returns: Vec<Return>,
     /// The charge that its QR code belongs to.
     pub pays: Option<ChargeReference>,
+}
+
+impl Send {
+    /// What it has yet to take while it is under way.
+    pub fn pending_cents(&self) -> i64 {
+        if self.settle_at.is_some() {
+            self.cents
+        } else {
+            0
+        }
+    }
 }
 
 /// A webhook registered for one key.

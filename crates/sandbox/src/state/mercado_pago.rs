@@ -75,6 +75,15 @@ impl Payment {
             .sum()
     }
 
+    /// What refunds under way have yet to take.
+    pub fn pending_cents(&self) -> i64 {
+        let open = self
+            .refunds
+            .iter()
+            .filter(|refund| refund.settle_at.is_some());
+        open.map(|refund| refund.cents).sum()
+    }
+
     /// The reference that the ledger shows.
     pub fn reference(&self) -> String {
         self.external_reference
@@ -106,6 +115,15 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// What it has yet to take while it is under way.
+    pub fn pending_cents(&self) -> i64 {
+        if self.settle_at.is_some() && !self.test {
+            self.cents
+        } else {
+            0
+        }
+    }
+
     pub fn returned(&self) -> i64 {
         self.returns.iter().map(|back| back.cents).sum()
     }

@@ -26,7 +26,7 @@ use crate::{
     ledger::{EntryKind, LedgerEntry},
     request_log::RequestRecord,
 };
-use efi::{Cob, Location, ReceivedPix, Send, SendStatus, Token, Webhook};
+use efi::{Cob, Location, ReceivedPix, Send, Token, Webhook};
 use journal::Journal;
 use mercado_pago::{Intent, Payment, StoredAnswer};
 
@@ -166,6 +166,29 @@ impl Book {
         all
     }
 
+    /// The same of the version that a record is about to replace.
+    fn pending_before(&self, record: &Record) -> Option<(GatewayName, i64)> {
+        match record {
+            Record::Send(new) => {
+                let old = self.sends.get(&new.id_envio)?;
+                Some((GatewayName::Efi, old.pending_cents()))
+            }
+            Record::Received(new) => {
+                let old = self.received.get(&new.end_to_end_id)?;
+                Some((GatewayName::Efi, old.pending_cents()))
+            }
+            Record::Intent(new) => {
+                let old = self.intents.get(&new.id)?;
+                Some((GatewayName::MercadoPago, old.pending_cents()))
+            }
+            Record::Payment(new) => {
+                let old = self.payments.get(&new.id)?;
+                Some((GatewayName::MercadoPago, old.pending_cents()))
+            }
+            _ => None,
+        }
+    }
+
     /// A request is written twice: when it arrives and when it is answered.
     fn apply_request(&mut self, request: RequestRecord) {
         let at = usize::try_from(request.seq)
@@ -175,6 +198,17 @@ impl Book {
             Some(known) => *known = request,
             None => self.requests.push(request),
         }
+    }
+}
+
+/// What a record, once accepted, has yet to take from the gateway's account.
+fn pending(record: &Record) -> Option<(GatewayName, i64)> {
+    match record {
+        Record::Send(send) => Some((GatewayName::Efi, send.pending_cents())),
+        Record::Received(pix) => Some((GatewayName::Efi, pix.pending_cents())),
+        Record::Intent(intent) => Some((GatewayName::MercadoPago, intent.pending_cents())),
+        Record::Payment(payment) => Some((GatewayName::MercadoPago, payment.pending_cents())),
+        _ => None,
     }
 }
 
@@ -207,6 +241,8 @@ pub struct State {
     pub now: Millis,
     initial_float: i64,
     balances: BTreeMap<GatewayName, i64>,
+    /// What accepted payouts and refunds have yet to take, kept up by `put`.
+    pending: BTreeMap<GatewayName, i64>,
     agenda: BinaryHeap<Reverse<(Millis, Task)>>,
     journal: Journal,
     panels: BTreeMap<GatewayName, Panel>,
@@ -239,7 +275,8 @@ impl State {
         for record in records {
             book.apply(record);
         }
-        journal.compact(&book.records())?;
+        let records = book.records();
+        journal.compact(&records)?;
         let start = book.starts + 1;
         let mut state = Self {
             ids: Ids::new(config.seed, start),
@@ -252,6 +289,7 @@ impl State {
             now,
             initial_float: config.initial_float_cents,
             balances: BTreeMap::new(),
+            pending: BTreeMap::new(),
             agenda: BinaryHeap::new(),
             journal,
             panels: [GatewayName::Efi, GatewayName::MercadoPago]
@@ -264,6 +302,9 @@ impl State {
         for entry in &state.book.ledger {
             *state.balances.entry(entry.gateway).or_default() += entry.balance_change();
         }
+        for (gateway, cents) in records.iter().filter_map(pending) {
+            *state.pending.entry(gateway).or_default() += cents;
+        }
         state.put(Record::Start(start));
         state.plan_again();
         state.flush()?;
@@ -273,6 +314,13 @@ impl State {
     /// Changes the state and queues the journal line.
     pub fn put(&mut self, record: Record) {
         self.journal.append(&record);
+        let (after, before) = (pending(&record), self.book.pending_before(&record));
+        for (gateway, cents) in after
+            .into_iter()
+            .chain(before.map(|(name, cents)| (name, -cents)))
+        {
+            *self.pending.entry(gateway).or_default() += cents;
+        }
         self.book.apply(record);
     }
 
@@ -306,39 +354,7 @@ impl State {
 
     /// The balance less what accepted payouts and refunds have yet to take.
     pub fn available(&self, gateway: GatewayName) -> i64 {
-        let pending: i64 = match gateway {
-            GatewayName::Efi => {
-                let sends = self
-                    .book
-                    .sends
-                    .values()
-                    .filter(|send| send.status == SendStatus::InProcess);
-                let refunds = self.book.received.values().flat_map(|pix| &pix.refunds);
-                sends.map(|send| send.cents).sum::<i64>()
-                    + refunds
-                        .filter(|refund| refund.settle_at.is_some())
-                        .map(|refund| refund.cents)
-                        .sum::<i64>()
-            }
-            GatewayName::MercadoPago => {
-                let intents = self
-                    .book
-                    .intents
-                    .values()
-                    .filter(|intent| intent.settle_at.is_some() && !intent.test);
-                let refunds = self
-                    .book
-                    .payments
-                    .values()
-                    .flat_map(|payment| &payment.refunds);
-                intents.map(|intent| intent.cents).sum::<i64>()
-                    + refunds
-                        .filter(|refund| refund.settle_at.is_some())
-                        .map(|refund| refund.cents)
-                        .sum::<i64>()
-            }
-        };
-        self.balance(gateway) - pending
+        self.balance(gateway) - self.pending.get(&gateway).copied().unwrap_or_default()
     }
 
     pub fn panel(&mut self, gateway: GatewayName) -> &mut Panel {
