@@ -46,7 +46,7 @@ pub enum InsufficientBalance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayoutReplay {
-    /// The payout as it stands now, with the first answer's status code.
+    /// The first answer, as it was; the payout's present state takes a GET.
     #[default]
     Replay,
     /// 200 with an empty body.

@@ -4,7 +4,8 @@
 //! seeded generator, so that a run can be repeated. A fault without an operation touches charge,
 //! payout and refund; `down` and `slow` then touch everything; `lookup_lag` touches lookups.
 //! Setting a fault without an operation (or with `any`) replaces all earlier faults of that
-//! gateway; with an operation it replaces only that operation's.
+//! gateway; with an operation it replaces only that operation's. `down` is the whole gateway's,
+//! whatever the operation, and any `healthy` ends it.
 
 use std::collections::BTreeMap;
 
@@ -263,7 +264,7 @@ impl Panel {
         if everything {
             self.armed.clear();
         }
-        if fault.mode == FaultMode::Down || everything {
+        if everything || matches!(fault.mode, FaultMode::Down | FaultMode::Healthy) {
             self.down = fault.mode == FaultMode::Down;
         }
         for operation in touched(&fault) {
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn one_operation_heals_alone_and_down_ends_with_a_general_call() {
+    fn one_operation_heals_alone_and_down_ends_when_something_heals() {
         let mut panel = Panel::new(1);
         panel.set(Fault::on(Operation::Payout, FaultMode::DropReply));
         panel.set(Fault::on(Operation::Lookup, FaultMode::Error500));
@@ -357,7 +358,12 @@ mod tests {
         assert_eq!(panel.draw(Operation::Lookup).mode, FaultMode::Error500);
         panel.set(Fault::new(FaultMode::Down));
         assert!(panel.is_down());
-        panel.set(Fault::new(FaultMode::Healthy));
+        panel.set(Fault::on(Operation::Lookup, FaultMode::Slow));
+        assert!(panel.is_down());
+        panel.set(Fault::on(Operation::Payout, FaultMode::Healthy));
+        assert!(!panel.is_down());
+        panel.set(Fault::on(Operation::Payout, FaultMode::Down));
+        panel.set(Fault::new(FaultMode::Slow));
         assert!(!panel.is_down());
     }
 

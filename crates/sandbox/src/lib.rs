@@ -190,20 +190,17 @@ impl Sandbox {
     }
 
     /// Presets the webhook URLs: Efí's of the account's own key (as `PUT /v2/webhook/{chave}`
-    /// would), Mercado Pago's of the panel.
+    /// would), Mercado Pago's of the panel. `None` leaves what there is.
     pub fn set_webhook_targets(&self, efi_url: Option<String>, mercado_pago_url: Option<String>) {
         self.panel.core.transact(|state| {
-            let created = state.now;
-            let record = match efi_url {
-                Some(url) => Record::Webhook(Webhook {
-                    key: OWN_KEY.to_owned(),
-                    url,
-                    created,
-                }),
-                None => Record::WebhookRemoved(OWN_KEY.to_owned()),
-            };
-            state.put(record);
-            state.put(Record::PanelUrl(mercado_pago_url));
+            if let Some(url) = efi_url {
+                let created = state.now;
+                let key = OWN_KEY.to_owned();
+                state.put(Record::Webhook(Webhook { key, url, created }));
+            }
+            if mercado_pago_url.is_some() {
+                state.put(Record::PanelUrl(mercado_pago_url));
+            }
         });
     }
 
@@ -242,10 +239,11 @@ impl Sandbox {
     /// Arms a fault; returns when it is in force.
     ///
     /// # Panics
-    /// When a gateway that was down cannot listen on its port again.
+    /// When the fault is nonsense (see [`Fault::problem`]), or a gateway that was down cannot
+    /// listen on its port again.
     pub async fn set_fault(&self, gateway: GatewayName, fault: Fault) {
         let set = self.panel.set_fault(gateway, fault).await;
-        set.expect("the port of a gateway that was down is free again");
+        set.expect("a sensible fault, and a port that is still free");
     }
 
     /// Moves the sandbox's clock forward.

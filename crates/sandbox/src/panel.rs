@@ -21,6 +21,9 @@ impl ControlPanel {
 
     /// Arms a fault; returns when it is in force.
     pub async fn set_fault(&self, gateway: GatewayName, fault: Fault) -> anyhow::Result<()> {
+        if let Some(problem) = fault.problem() {
+            anyhow::bail!(problem);
+        }
         let down = self.core.transact(|state| {
             state.panel(gateway).set(fault);
             state.panel(gateway).is_down()

@@ -86,7 +86,6 @@ pub fn create(state: &mut State, request: &Request, effect: Effect) -> Outcome {
         body_hash: body_hash(&request.body),
         status,
         body: answer.clone(),
-        intent: Some(intent.id.clone()),
     };
     store(state, row);
     let (id, settle_at) = (intent.id.clone(), intent.settle_at.unwrap_or(state.now));
@@ -125,15 +124,7 @@ fn replay(state: &State, request: &Request, known: &StoredAnswer) -> Outcome {
         return Err(conflict());
     }
     match state.options.payout_replay {
-        PayoutReplay::Replay => {
-            let now = known
-                .intent
-                .as_ref()
-                .and_then(|id| state.book.intents.get(id))
-                .filter(|intent| !intent.test);
-            let body = now.map_or_else(|| known.body.clone(), views::intent);
-            Ok(Reply::json(known.status, &body))
-        }
+        PayoutReplay::Replay => Ok(Reply::json(known.status, &known.body)),
         PayoutReplay::Empty => Ok(Reply::empty(200)),
         PayoutReplay::Conflict => Err(conflict()),
         PayoutReplay::Locked => Err(error::payout(424, "resource_locked", "Resource locked")),

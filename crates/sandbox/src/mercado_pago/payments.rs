@@ -62,7 +62,6 @@ pub fn create(state: &mut State, request: &Request, effect: Effect) -> Outcome {
             body_hash: body_hash(&request.body),
             status: 201,
             body: answer.clone(),
-            intent: None,
         },
     );
     state.plan(payment.expires, Task::ExpirePayment(payment.id));

@@ -78,7 +78,6 @@ pub fn create(state: &mut State, request: &Request, id: i64, effect: Effect) -> 
         body_hash: body_hash(&request.body),
         status: 201,
         body: body.clone(),
-        intent: None,
     };
     store(state, answer);
     if in_process && request.header("x-render-in-process-refunds") != Some("true") {

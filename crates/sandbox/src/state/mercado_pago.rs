@@ -138,6 +138,4 @@ pub struct StoredAnswer {
     pub body_hash: String,
     pub status: u16,
     pub body: Value,
-    /// The payout it made.
-    pub intent: Option<String>,
 }

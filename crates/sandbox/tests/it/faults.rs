@@ -174,7 +174,7 @@ async fn a_lost_answer_is_found_again_and_never_paid_twice() {
             status,
             serde_json::from_slice::<Value>(&body).unwrap()["status"].clone()
         ),
-        (202, json!("processed"))
+        (202, json!("approved"))
     );
     assert_eq!(
         (sent(&world, EFI, "w1"), sent(&world, MERCADO_PAGO, "w2")),

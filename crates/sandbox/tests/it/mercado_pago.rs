@@ -469,7 +469,7 @@ async fn a_payout_is_accepted_settles_and_returns() {
             intent_body("wd-1", json!(100.0), "ana@example.com"),
         )
         .await;
-    assert_eq!((status, &replay), (202, &read));
+    assert_eq!((status, &replay), (202, &made));
     for (mode, code) in [
         (PayoutReplay::Empty, 200),
         (PayoutReplay::Conflict, 409),
