@@ -49,6 +49,8 @@ pub enum PayoutReplay {
     /// The first answer, as it was; the payout's present state takes a GET.
     #[default]
     Replay,
+    /// The payout as it stands now, under the first answer's status code.
+    Present,
     /// 200 with an empty body.
     Empty,
     /// 409 `idempotency_key_already_used`.

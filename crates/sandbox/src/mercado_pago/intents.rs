@@ -125,6 +125,12 @@ fn replay(state: &State, request: &Request, known: &StoredAnswer) -> Outcome {
     }
     match state.options.payout_replay {
         PayoutReplay::Replay => Ok(Reply::json(known.status, &known.body)),
+        PayoutReplay::Present => {
+            let id = known.body["id"].as_str().unwrap_or_default();
+            let found = state.book.intents.get(id).filter(|intent| !intent.test);
+            let body = found.map_or_else(|| known.body.clone(), views::intent);
+            Ok(Reply::json(known.status, &body))
+        }
         PayoutReplay::Empty => Ok(Reply::empty(200)),
         PayoutReplay::Conflict => Err(conflict()),
         PayoutReplay::Locked => Err(error::payout(424, "resource_locked", "Resource locked")),

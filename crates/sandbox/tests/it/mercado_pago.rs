@@ -470,6 +470,11 @@ async fn a_payout_is_accepted_settles_and_returns() {
         )
         .await;
     assert_eq!((status, &replay), (202, &made));
+    world
+        .sandbox
+        .change_options(|options| options.payout_replay = PayoutReplay::Present);
+    let again = intent_body("wd-1", json!(100.0), "ana@example.com");
+    assert_eq!(world.mp("POST", INTENTS, "k1", again).await, (202, read));
     for (mode, code) in [
         (PayoutReplay::Empty, 200),
         (PayoutReplay::Conflict, 409),
