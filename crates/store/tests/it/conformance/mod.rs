@@ -1,6 +1,11 @@
 //! What every engine must do, written once over the port and run on each.
 
+mod checks;
+mod concurrency;
+mod jobs;
+mod lists;
 mod rows;
+mod rules;
 
 macro_rules! suite {
     ($engine:ident, $with:ident, [$($area:ident::$name:ident),* $(,)?]) => {
@@ -28,4 +33,28 @@ suites! {
     rows::wallets,
     rows::a_whole_transaction,
     rows::records_of_operators,
+    rules::uniqueness_has_names,
+    rules::changes_are_compare_and_set,
+    rules::the_schema_is_the_last_wall,
+    rules::a_refused_or_failed_unit_fails_alone,
+    jobs::a_lease_belongs_to_one_worker_until_it_ends,
+    jobs::a_lapsed_lease_is_a_try_and_its_holder_is_refused,
+    jobs::a_lapsed_lease_holds_until_someone_takes_it,
+    jobs::kinds_order_and_future_are_respected,
+    jobs::eight_workers_lease_eight_hundred_jobs_once_each,
+    concurrency::a_hot_wallet_conserves_money,
+    concurrency::callers_that_go_away_do_no_harm,
+    concurrency::one_key_binds_once,
+    concurrency::one_pay_in_is_credited_once,
+    concurrency::opposite_orders_are_sorted_out,
+    concurrency::positions_are_dense_under_concurrent_commits,
+    lists::transactions_by_every_filter,
+    lists::refunds_follow_their_charge,
+    lists::statements_follow_the_numbers,
+    lists::the_sweeper_finds_what_is_left_behind,
+    lists::doubt_is_summed_per_gateway,
+    checks::a_sound_database_has_no_broken_rows,
+    checks::each_broken_rule_is_named_with_its_row,
+    checks::unbalanced_journals_are_told,
+    checks::folds_tell_where_a_wallet_goes_wrong,
 }
