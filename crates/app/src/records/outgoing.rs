@@ -42,8 +42,6 @@ pub struct OutgoingFacts {
     /// When it first had to wait for that.
     pub waiting_since: Option<i64>,
     pub corrected: bool,
-    /// Of a payout paid inside our own ledger.
-    pub internal: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,189 @@
+//! The invariants that run in production: what must be true of the database, with figures.
+//!
+//! Each check reads facts from the store and names every row that breaks its rule. A broken rule
+//! is a reason to stop and look, never to repair by itself.
+
+use domain::time::Moment;
+
+use crate::context::App;
+use crate::ports::store::{StoreError, WalletFold};
+
+/// The result of one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The rule, as a sentence that should be true.
+    pub rule: &'static str,
+    /// What was looked at, for people.
+    pub figures: String,
+    /// The rows that break it, empty when it holds.
+    pub broken: Vec<String>,
+}
+
+/// Rows listed per broken rule.
+const ROWS: u32 = 50;
+const PAGE: u32 = 500;
+
+/// The rules that the store itself can look for, with their sentences.
+const STORE_RULES: &str = "no row breaks a rule of the schema that only a query can see";
+
+/// Runs all checks.
+pub async fn check(app: &App) -> Result<Vec<Check>, StoreError> {
+    let mut checks = vec![journals(app).await?];
+    checks.extend(wallets(app).await?);
+    checks.push(system_accounts(app).await?);
+    checks.push(stored_rules(app).await?);
+    checks.push(pending_in_time(app).await?);
+    Ok(checks)
+}
+
+async fn journals(app: &App) -> Result<Check, StoreError> {
+    let totals = app.store.totals().await?;
+    let broken = app.store.unbalanced_journals(ROWS).await?;
+    Ok(Check {
+        rule: "every journal sums to zero",
+        figures: format!("{} journals, {} entries", totals.journals, totals.entries),
+        broken: broken
+            .into_iter()
+            .map(|(id, sum)| format!("journal {id} sums to {sum} centavos"))
+            .collect(),
+    })
+}
+
+async fn wallets(app: &App) -> Result<[Check; 3], StoreError> {
+    let (mut count, mut money) = (0u64, [0i128; 3]);
+    let (mut balances, mut holds, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut after = None;
+    loop {
+        let page = app.store.wallet_folds(after, PAGE).await?;
+        for fold in &page {
+            count += 1;
+            let row = &fold.row;
+            for (sum, part) in money.iter_mut().zip([row.available, row.held, row.blocked]) {
+                *sum += i128::from(part.cents());
+            }
+            balances.extend(balances_differ(fold));
+            if row.held.cents() != fold.open_holds {
+                let (held, open) = (row.held.cents(), fold.open_holds);
+                holds.push(format!(
+                    "wallet {} holds {held} centavos for payments that need {open}",
+                    row.id
+                ));
+            }
+            if let Some(seq) = fold.first_bad_seq {
+                entries.push(format!(
+                    "wallet {}: entry {seq} breaks the order or the running balance",
+                    row.id
+                ));
+            } else if fold.last_seq != row.seq {
+                let (entry, seq) = (fold.last_seq, row.seq);
+                entries.push(format!(
+                    "wallet {} counts {seq} entries, the last one is {entry}",
+                    row.id
+                ));
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE as usize => after = Some(last.row.id),
+            Some(_) | None => break,
+        }
+    }
+    let [available, held, blocked] = money;
+    let figures =
+        format!("{count} wallets: {available} available, {held} held, {blocked} blocked centavos");
+    Ok([
+        Check {
+            rule: "every wallet equals the fold of its entries",
+            figures: figures.clone(),
+            broken: balances,
+        },
+        Check {
+            rule: "money held equals the payments under way",
+            figures,
+            broken: holds,
+        },
+        Check {
+            rule: "every wallet's entries are numbered without a gap and carry the running balance",
+            figures: format!("{count} wallets"),
+            broken: entries,
+        },
+    ])
+}
+
+fn balances_differ(fold: &WalletFold) -> Vec<String> {
+    let row = &fold.row;
+    [
+        ("available", row.available.cents(), fold.available),
+        ("held", row.held.cents(), fold.held),
+        ("blocked", row.blocked.cents(), fold.blocked),
+        ("receivable", row.receivable.cents(), fold.receivable),
+    ]
+    .into_iter()
+    .filter(|(_, stored, folded)| stored != folded)
+    .map(|(name, stored, folded)| {
+        format!(
+            "wallet {}: {name} is {stored} centavos, its entries make {folded}",
+            row.id
+        )
+    })
+    .collect()
+}
+
+async fn system_accounts(app: &App) -> Result<Check, StoreError> {
+    let balances = app.store.system_balances().await?;
+    let shown: Vec<String> = balances
+        .iter()
+        .map(|(account, cents)| format!("{account} {cents}"))
+        .collect();
+    let suspense: Vec<String> = balances
+        .iter()
+        .filter(|(account, cents)| account.starts_with("suspense") && **cents < 0)
+        .map(|(account, cents)| format!("{account} is {cents} centavos"))
+        .collect();
+    Ok(Check {
+        rule: "no suspense account is below zero",
+        figures: if shown.is_empty() {
+            "no system accounts".to_owned()
+        } else {
+            shown.join(", ")
+        },
+        broken: suspense,
+    })
+}
+
+async fn stored_rules(app: &App) -> Result<Check, StoreError> {
+    let totals = app.store.totals().await?;
+    let broken = app.store.broken_rows(ROWS).await?;
+    Ok(Check {
+        rule: STORE_RULES,
+        figures: format!(
+            "{} transactions, {} sends, {} events",
+            totals.transactions, totals.sends, totals.events
+        ),
+        broken: broken
+            .into_iter()
+            .map(|row| format!("{}: {} ({})", row.rule, row.row, row.detail))
+            .collect(),
+    })
+}
+
+/// A pending stage may be past its maximum for as long as a sweep takes, not longer.
+async fn pending_in_time(app: &App) -> Result<Check, StoreError> {
+    let patience = app.settings.job_lease.times(4);
+    let limit: Moment = app.now().minus(patience);
+    let overdue = app.store.overdue(limit, ROWS).await?;
+    Ok(Check {
+        rule: "nothing is pending past its maximum age",
+        figures: format!("{} overdue", overdue.len()),
+        broken: overdue
+            .into_iter()
+            .map(|row| {
+                format!(
+                    "{} is {} since {}",
+                    row.id,
+                    row.stage,
+                    row.updated_at.micros()
+                )
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,113 @@
+//! Why a payment went where it went: the stored inputs of each decision, chosen again.
+//!
+//! The router is a pure function, so its decisions can be recomputed from what was stored beside
+//! each attempt. A line that says "differs" means that the router's rules have changed since, or
+//! that a row was altered.
+
+use domain::ids::TransactionId;
+use domain::routing::{Choice, Need, choose};
+use domain::status::Kind;
+
+use crate::context::App;
+use crate::ports::store::{AttemptRecord, StoreError, TransactionRecord};
+use crate::routing::StoredDecision;
+
+/// The story of a transaction in lines, oldest first; `None` when it does not exist.
+pub async fn explain(app: &App, id: TransactionId) -> Result<Option<Vec<String>>, StoreError> {
+    let Some(found) = app.store.transaction(id).await? else {
+        return Ok(None);
+    };
+    let mut lines = vec![headline(&found)];
+    for attempt in &found.attempts {
+        lines.extend(explain_attempt(found.row.kind, attempt));
+    }
+    for pay_in in &found.pay_ins {
+        lines.push(format!(
+            "pay-in {}: {} arrived through {}, fee {}",
+            pay_in.id, pay_in.amount, pay_in.gateway, pay_in.fee
+        ));
+    }
+    for journal in app.store.journals_of(id).await? {
+        let legs: Vec<String> = journal
+            .entries
+            .iter()
+            .map(|entry| {
+                format!(
+                    "{} {:+}",
+                    entry.account.code(),
+                    entry.account.natural(entry.debit_cents)
+                )
+            })
+            .collect();
+        lines.push(format!("booked {}: {}", journal.kind, legs.join(", ")));
+    }
+    Ok(Some(lines))
+}
+
+fn headline(found: &TransactionRecord) -> String {
+    let row = &found.row;
+    format!(
+        "{} is a {} of {} and stands at {} ({}), version {}",
+        row.id,
+        row.kind.as_str(),
+        row.amount,
+        row.stage,
+        row.status.as_str(),
+        row.version
+    )
+}
+
+fn explain_attempt(kind: Kind, attempt: &AttemptRecord) -> Vec<String> {
+    let row = &attempt.row;
+    let mut lines = vec![format!("attempt {}: {}", row.number, row.why)];
+    if let Some(licence) = row.licence.as_deref().and_then(licence_words) {
+        lines.push(format!("  licence: {licence}"));
+    }
+    lines.extend(recomputed(kind, attempt));
+    for send in &attempt.sends {
+        let verdict = send.class.as_deref().unwrap_or("no answer yet");
+        let code = send
+            .code
+            .as_deref()
+            .map(|code| format!(" ({code})"))
+            .unwrap_or_default();
+        lines.push(format!("  send {}: {verdict}{code}", send.number));
+    }
+    for item in &attempt.evidence {
+        lines.push(format!("  {}: {}", item.source, item.class));
+    }
+    let reason = row
+        .reason
+        .as_deref()
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default();
+    lines.push(format!("  outcome: {}{reason}", row.outcome));
+    lines
+}
+
+fn licence_words(text: &str) -> Option<String> {
+    let licence: serde_json::Value = serde_json::from_str(text).ok()?;
+    licence.get("in_words")?.as_str().map(str::to_owned)
+}
+
+/// The decision made again from its stored inputs.
+fn recomputed(kind: Kind, attempt: &AttemptRecord) -> Option<String> {
+    let decision: StoredDecision = serde_json::from_str(&attempt.row.routing).ok()?;
+    let inputs = decision.inputs().filter(|inputs| !inputs.is_empty())?;
+    let need = if kind == Kind::Charge {
+        Need::Charge
+    } else {
+        Need::Payout
+    };
+    let again = choose(need, &inputs, decision.draw);
+    let same = matches!(again, Choice::Use { gateway, .. } if gateway == attempt.row.gateway);
+    let verdict = if same {
+        "the same choice"
+    } else {
+        "a choice that differs"
+    };
+    Some(format!(
+        "  recomputed from its stored inputs: {verdict} (rule {})",
+        decision.rule
+    ))
+}

@@ -1,0 +1,277 @@
+//! The ends of a payment that no answer brings: rejected or cancelled while queued, handed to people
+//! when its time is over, or noted as waiting. Each is one commit, compare-and-set on the stage.
+
+use domain::ids::AlertId;
+use domain::payout::{Failure, OutgoingStage, OutgoingStep};
+use domain::routing::WaitReason;
+use domain::time::Moment;
+
+use super::commits::{self, Passed};
+use super::transition::Booking;
+use super::{REVIEW_LOOK, WAIT};
+use crate::context::{App, CommitError, Decision};
+use crate::events;
+use crate::ports::store::*;
+use crate::records::outgoing::OutgoingRecord;
+
+/// Ends a queued payment as failed and gives the money back.
+pub async fn reject(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Option<Lease>,
+    failure: Failure,
+) -> Result<(), CommitError<Passed>> {
+    let alert = match failure.code.as_str() {
+        "all_gateways_unavailable" => Some("all_gateways_failed"),
+        "insufficient_float" => Some("insufficient_float"),
+        _ => None,
+    };
+    let step = OutgoingStep::Reject { failure };
+    end_queued(app, found, lease, step, alert).await
+}
+
+/// One commit that takes a queued payment to a failed end: rejected or cancelled.
+pub async fn end_queued(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Option<Lease>,
+    step: OutgoingStep,
+    alert: Option<&'static str>,
+) -> Result<(), CommitError<Passed>> {
+    let (seed, id, version) = (app.ids(), found.row.id, found.row.version);
+    let mut locks = Locks {
+        wallets: vec![found.row.wallet_id],
+        transactions: vec![id],
+        lease,
+        ..Locks::default()
+    };
+    let record = OutgoingRecord::load(&found.row)?;
+    if let (Some(gateway), Some(key)) = (found.row.gateway, record.facts.pay_in_key.clone()) {
+        locks.pay_ins = vec![(gateway, key)];
+    }
+    app.commit("end_queued", locks, move |locked| {
+        let ended = || -> Result<Vec<Write>, Passed> {
+            let found = locked
+                .transactions
+                .get(&id)
+                .filter(|found| found.row.version == version);
+            let record = OutgoingRecord::load(&found.ok_or(Passed::Moved)?.row)?;
+            if !matches!(record.stage, OutgoingStage::Queued { .. }) {
+                return Err(Passed::Moved);
+            }
+            let (now, mut ids) = (seed.now, seed.start());
+            let record = record.step(step.clone(), now).map_err(|_| Passed::Moved)?;
+            let mut writes = commits::book(locked, &record, Booking::Release, now, &mut ids)?;
+            if let Some(kind) = alert {
+                writes.extend(raise(&mut ids, kind, &record, now));
+            }
+            let row = record.into_row(now, None);
+            writes.push(events::of_transaction(
+                &mut ids,
+                &row,
+                &commits::event_name(&row),
+            ));
+            writes.push(Write::SaveTransaction(row));
+            if let (Some(lease), Some(_)) = (lease, &locked.job) {
+                writes.push(Write::FinishJob(lease));
+            }
+            Ok(writes)
+        };
+        match ended() {
+            Ok(writes) => Decision::Commit(writes, ()),
+            Err(passed) => Decision::Refuse(passed),
+        }
+    })
+    .await
+}
+
+fn raise(
+    ids: &mut crate::context::Ids,
+    kind: &str,
+    record: &OutgoingRecord,
+    now: Moment,
+) -> [Write; 2] {
+    let message = match kind {
+        "all_gateways_failed" => "no gateway could take a payment; its money was given back",
+        "insufficient_float" => "no gateway held enough of our money for a payment",
+        "payout_in_review" => "a payment has no clear outcome in time; people must decide",
+        _ => "a payment needs attention",
+    };
+    let alert = AlertRow {
+        id: AlertId::from_bytes(ids.make()),
+        kind: kind.to_owned(),
+        transaction_id: Some(record.row.id),
+        gateway: record.row.gateway,
+        message: message.to_owned(),
+        raised_at: now,
+    };
+    events::alert(ids, alert)
+}
+
+/// A stage has reached its maximum age: a queued payment ends, every other goes to people.
+pub async fn end_overdue(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Option<Lease>,
+) -> Result<(), CommitError<Passed>> {
+    let record = OutgoingRecord::load(&found.row)?;
+    if matches!(record.stage, OutgoingStage::Queued { .. }) {
+        let message =
+            "the payment could not be sent in time; the money is back in the wallet".to_owned();
+        return reject(
+            app,
+            found,
+            lease,
+            Failure {
+                code: "queued_too_long".into(),
+                message,
+            },
+        )
+        .await;
+    }
+    escalate(app, found, lease).await
+}
+
+/// Hands a payment with a live attempt to people. The hold stays.
+pub async fn escalate(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Option<Lease>,
+) -> Result<(), CommitError<Passed>> {
+    let (seed, id, version) = (app.ids(), found.row.id, found.row.version);
+    let locks = Locks {
+        transactions: vec![id],
+        lease,
+        ..Locks::default()
+    };
+    app.commit("escalate", locks, move |locked| {
+        let escalated = || -> Result<Vec<Write>, Passed> {
+            let found = locked
+                .transactions
+                .get(&id)
+                .filter(|found| found.row.version == version);
+            let record = OutgoingRecord::load(&found.ok_or(Passed::Moved)?.row)?;
+            let (now, mut ids) = (seed.now, seed.start());
+            let record = record
+                .step(OutgoingStep::Escalate, now)
+                .map_err(|_| Passed::Moved)?;
+            let mut writes: Vec<Write> = raise(&mut ids, "payout_in_review", &record, now).into();
+            let row = record.into_row(now, None);
+            writes.push(events::of_transaction(
+                &mut ids,
+                &row,
+                &commits::event_name(&row),
+            ));
+            writes.push(Write::SaveTransaction(row));
+            if let (Some(lease), Some(_)) = (lease, &locked.job) {
+                let visible_at = now.plus(REVIEW_LOOK);
+                writes.push(Write::RescheduleJob {
+                    lease,
+                    visible_at,
+                    tries: 0,
+                    last_error: None,
+                });
+            }
+            Ok(writes)
+        };
+        match escalated() {
+            Ok(writes) => Decision::Commit(writes, ()),
+            Err(passed) => Decision::Refuse(passed),
+        }
+    })
+    .await
+}
+
+/// Writes down what a queued payment waits for, once, and looks again later.
+pub async fn note_wait(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Lease,
+    reason: WaitReason,
+) -> Result<(), CommitError<Passed>> {
+    let record = OutgoingRecord::load(&found.row)?;
+    if record.facts.waiting_for.as_deref() == Some(reason.as_str()) {
+        return Ok(reschedule(app, lease, app.now().plus(WAIT)).await?);
+    }
+    let (seed, id, version) = (app.ids(), found.row.id, found.row.version);
+    let locks = Locks {
+        transactions: vec![id],
+        lease: Some(lease),
+        ..Locks::default()
+    };
+    app.commit("note_wait", locks, move |locked| {
+        let noted = || -> Result<Vec<Write>, Passed> {
+            locked.job.as_ref().ok_or(Passed::LeaseLost)?;
+            let found = locked
+                .transactions
+                .get(&id)
+                .filter(|found| found.row.version == version);
+            let found = found.ok_or(Passed::Moved)?;
+            let mut record = OutgoingRecord::load(&found.row)?;
+            let (now, mut ids) = (seed.now, seed.start());
+            record.facts.waiting_for = Some(reason.as_str().to_owned());
+            record.facts.waiting_since = Some(now.micros());
+            let mut writes = Vec::new();
+            if reason == WaitReason::FloatShort {
+                writes.extend(raise(&mut ids, "float_short", &record, now));
+            }
+            let row = record.into_row(now, found.row.stage_deadline);
+            writes.push(events::of_transaction(
+                &mut ids,
+                &row,
+                &commits::event_name(&row),
+            ));
+            writes.push(Write::SaveTransaction(row));
+            let visible_at = now.plus(WAIT);
+            writes.push(Write::RescheduleJob {
+                lease,
+                visible_at,
+                tries: 0,
+                last_error: None,
+            });
+            Ok(writes)
+        };
+        match noted() {
+            Ok(writes) => Decision::Commit(writes, ()),
+            Err(passed) => Decision::Refuse(passed),
+        }
+    })
+    .await
+}
+
+/// Makes the job visible again at that time; nothing when the lease is lost.
+pub async fn reschedule(app: &App, lease: Lease, visible_at: Moment) -> Result<(), StoreError> {
+    job_write(
+        app,
+        lease,
+        Write::RescheduleJob {
+            lease,
+            visible_at,
+            tries: 0,
+            last_error: None,
+        },
+    )
+    .await
+}
+
+/// Ends the job; nothing when the lease is lost.
+pub async fn finish(app: &App, lease: Lease) -> Result<(), StoreError> {
+    job_write(app, lease, Write::FinishJob(lease)).await
+}
+
+async fn job_write(app: &App, lease: Lease, write: Write) -> Result<(), StoreError> {
+    let locks = Locks {
+        lease: Some(lease),
+        ..Locks::default()
+    };
+    let done: Result<(), CommitError<()>> = app
+        .commit("job", locks, move |locked| match &locked.job {
+            Some(_) => Decision::Commit(vec![write.clone()], ()),
+            None => Decision::Refuse(()),
+        })
+        .await;
+    match done {
+        Ok(()) | Err(CommitError::Refused(())) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}

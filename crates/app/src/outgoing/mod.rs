@@ -1,0 +1,688 @@
+//! Payouts and refunds on their way out: the job that drives each payment to its end.
+//!
+//! One job belongs to one payment for its whole life. A run reads the payment and does what its
+//! stage calls for: *queued* is routed and dispatched, *sending* is sent again or given up,
+//! *accepted* is looked up, *in doubt* is resolved by lookup or by the same bytes again, *in
+//! review* is only watched. Intent is committed before each call and the answer after it
+//! (`commits`); what an answer does to the money is decided by a pure function (`transition`).
+//! Whoever takes over a payment with an attempt may ask after it or send the same bytes again, but
+//! never chooses a gateway anew.
+
+pub mod commits;
+pub mod ends;
+pub mod transition;
+
+use std::collections::BTreeMap;
+
+use domain::dispatch::{AttemptOutcome, AttemptPlan, FailoverLicence};
+use domain::gateway::{Gateway, Operation, PayoutForm, Resolution};
+use domain::ids::TransactionId;
+use domain::outcome::{Consequence, Evidence};
+use domain::payout::{Failure, Outgoing, OutgoingStage};
+use domain::routing::{Choice, Need, RejectReason, WaitReason, choose};
+use domain::status::Status;
+use domain::time::{Moment, Span};
+
+use self::commits::{
+    AbsorbContext, Absorbed, Dispatch, Known, Passed, absorb, open_first_send, open_resend,
+};
+use self::ends::{end_overdue, finish, note_wait, reject, reschedule};
+use crate::attempt_key::attempt_key;
+use crate::context::{App, CommitError};
+use crate::jobs::JobError;
+use crate::ports::gateway::{
+    AttemptReference, CannotCarry, PayoutOrder, PreparedRequest, RefundOrder,
+};
+use crate::ports::store::*;
+use crate::records::outgoing::{OutgoingRecord, StoredReturn, judge_stored};
+use crate::routing::{StoredDecision, observation_of};
+
+/// Steps of one run; a run that needs more goes on in the next.
+const STEPS_PER_RUN: u32 = 16;
+/// Re-sends of one attempt beyond its tries, while it is in doubt.
+const DOUBTFUL_RESENDS: usize = 5;
+/// A payout that must wait looks again after this.
+const WAIT: Span = Span::from_seconds(2);
+/// A payment in review is looked at this often.
+const REVIEW_LOOK: Span = Span::from_seconds(60);
+
+/// What a step left behind.
+enum Next {
+    /// The stage changed: go on with it now.
+    Again,
+    /// The job was finished or re-timed.
+    Rest,
+}
+
+/// Runs the job of a payout or refund.
+pub async fn run(app: &App, job: &JobRow, lease: Lease) -> Result<(), JobError> {
+    let id = job
+        .transaction_id
+        .ok_or_else(|| JobError::Fail("the job names no transaction".into()))?;
+    for _ in 0..STEPS_PER_RUN {
+        let found = app.store.transaction(id).await?;
+        let found = found.ok_or_else(|| JobError::Fail(format!("{id} does not exist")))?;
+        let record = OutgoingRecord::load(&found.row)?;
+        let payment = Payment {
+            app,
+            found,
+            record,
+            lease,
+        };
+        match payment.drive().await {
+            Ok(Next::Again) => {}
+            Ok(Next::Rest) => return Ok(()),
+            Err(CommitError::Refused(Passed::LeaseLost)) => {
+                tracing::info!(transaction = %id, "another worker has taken the payment over");
+                return Ok(());
+            }
+            Err(CommitError::Refused(Passed::Moved)) => {}
+            Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
+                return Err(error.into());
+            }
+        }
+    }
+    reschedule(app, lease, app.now().plus(WAIT)).await?;
+    Ok(())
+}
+
+type Step<T> = Result<T, CommitError<Passed>>;
+
+struct Payment<'a> {
+    app: &'a App,
+    found: TransactionRecord,
+    record: OutgoingRecord,
+    lease: Lease,
+}
+
+impl Payment<'_> {
+    async fn drive(&self) -> Step<Next> {
+        let stage = &self.record.stage;
+        if stage.status() != Status::Pending {
+            finish(self.app, self.lease).await?;
+            return Ok(Next::Rest);
+        }
+        if self
+            .found
+            .row
+            .stage_deadline
+            .is_some_and(|deadline| self.app.now() >= deadline)
+            && !self.has_open_send()
+        {
+            return self.overdue().await;
+        }
+        match *stage {
+            OutgoingStage::Queued { .. } => self.route().await,
+            OutgoingStage::Sending { attempt, .. } => self.send_again(attempt).await,
+            OutgoingStage::Accepted { attempt, .. } => self.look_up(attempt).await,
+            OutgoingStage::InDoubt { attempt, .. } => self.resolve(attempt).await,
+            OutgoingStage::InReview { attempt, .. } => self.watch(attempt).await,
+            OutgoingStage::Settled { .. }
+            | OutgoingStage::Returned { .. }
+            | OutgoingStage::Rejected { .. }
+            | OutgoingStage::Cancelled { .. } => unreachable!("only pending stages come here"),
+        }
+    }
+
+    fn has_open_send(&self) -> bool {
+        self.found
+            .attempts
+            .iter()
+            .flat_map(|attempt| &attempt.sends)
+            .any(|send| send.closed_at.is_none())
+    }
+
+    fn attempt(&self, number: u32) -> Step<&AttemptRecord> {
+        let attempt = self
+            .found
+            .attempts
+            .iter()
+            .find(|attempt| attempt.row.number == number);
+        attempt.ok_or_else(|| {
+            let what = format!("attempt {number} of {} is absent", self.found.row.id);
+            CommitError::Store(StoreError::Corrupt(what))
+        })
+    }
+
+    // ------------------------------------------------------------ queued
+
+    /// Chooses a gateway, or waits, or gives up.
+    async fn route(&self) -> Step<Next> {
+        let exhausted = self.exhausted();
+        let (candidates, choice, draw) = match self.record.kind {
+            Outgoing::Payout => self.choose_gateway(&exhausted).await?,
+            Outgoing::Refund => self.only_gateway()?,
+        };
+        match choice {
+            Choice::Use { gateway, .. } => {
+                let decision = StoredDecision::new(&candidates, draw, choice);
+                self.dispatch(gateway, &decision).await
+            }
+            Choice::Wait(reason) => self.wait(reason).await,
+            Choice::Reject(reason) => self.reject(rejection(reason)).await,
+        }
+    }
+
+    async fn choose_gateway(
+        &self,
+        exhausted: &[Gateway],
+    ) -> Step<(Vec<domain::routing::Candidate>, Choice, u64)> {
+        let form = if self.record.facts.dynamic {
+            PayoutForm::DynamicBrCode
+        } else {
+            PayoutForm::Key
+        };
+        let amount = self.found.row.amount;
+        let candidates = self
+            .app
+            .candidates(
+                Need::Payout,
+                Operation::Payout,
+                amount,
+                Some(form),
+                exhausted,
+            )
+            .await?;
+        let draw = self.app.draw();
+        let choice = choose(Need::Payout, &candidates, draw);
+        Ok((candidates, choice, draw))
+    }
+
+    /// A refund goes back through the gateway that received the money.
+    fn only_gateway(&self) -> Step<(Vec<domain::routing::Candidate>, Choice, u64)> {
+        let gateway = self.found.row.gateway.ok_or_else(|| {
+            CommitError::Store(StoreError::Corrupt(format!(
+                "refund {} names no gateway",
+                self.found.row.id
+            )))
+        })?;
+        let choice = if self.found.attempts.is_empty() {
+            Choice::Use {
+                gateway,
+                rule: domain::routing::Rule::OnlyCapable,
+            }
+        } else {
+            Choice::Reject(RejectReason::AllGatewaysUnavailable)
+        };
+        Ok((Vec::new(), choice, 0))
+    }
+
+    /// Gateways that refused for good or have used their tries.
+    fn exhausted(&self) -> Vec<Gateway> {
+        let mut attempts: BTreeMap<Gateway, u32> = BTreeMap::new();
+        let mut exhausted = Vec::new();
+        for attempt in &self.found.attempts {
+            let count = attempts.entry(attempt.row.gateway).or_insert(0);
+            *count += 1;
+            let once_more = match judge_stored(attempt) {
+                Some(AttemptOutcome::NotDone(proof)) => {
+                    proof.consequence() == Consequence::NewAttempt && *count < 2
+                }
+                Some(_) | None => false,
+            };
+            if !once_more {
+                exhausted.push(attempt.row.gateway);
+            }
+        }
+        exhausted
+    }
+
+    /// The plan of the next attempt: free for the first, licensed by the last one's proof after it.
+    fn plan(&self, gateway: Gateway) -> Step<AttemptPlan> {
+        let Some(last) = self.found.attempts.last() else {
+            return Ok(AttemptPlan::first(gateway));
+        };
+        match judge_stored(last) {
+            Some(AttemptOutcome::NotDone(proof)) => {
+                let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
+                Ok(AttemptPlan::after(licence, gateway))
+            }
+            Some(_) | None => {
+                let what = format!(
+                    "{} is queued although attempt {} is not proven not done",
+                    self.found.row.id, last.row.number
+                );
+                Err(CommitError::Store(StoreError::Corrupt(what)))
+            }
+        }
+    }
+
+    async fn dispatch(&self, gateway: Gateway, decision: &StoredDecision) -> Step<Next> {
+        let plan = self.plan(gateway)?;
+        let key = self.key_of(&plan);
+        let request = match self.prepare(gateway, &key).await {
+            Ok(request) => request,
+            Err(Unprepared::CannotCarry(why)) => {
+                let message = format!("{gateway} cannot carry the payment: {why}");
+                return self
+                    .reject(Failure {
+                        code: "no_capable_gateway".into(),
+                        message,
+                    })
+                    .await;
+            }
+            Err(Unprepared::NotNow) => {
+                reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
+                return Ok(Next::Rest);
+            }
+            Err(Unprepared::Store(error)) => return Err(error.into()),
+        };
+        let operation = operation_of(self.record.kind);
+        if !self
+            .app
+            .availability
+            .begin(gateway, operation, self.app.now())
+            .await
+        {
+            reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
+            return Ok(Next::Rest);
+        }
+        let why = match self.record.kind {
+            Outgoing::Payout => decision.why(gateway),
+            Outgoing::Refund => {
+                format!("a refund goes back through {gateway}, which received the money")
+            }
+        };
+        let routing = serde_json::to_string(decision).expect("a plain record serializes");
+        let dispatch = Dispatch {
+            plan,
+            attempt_key: key,
+            request,
+            why,
+            routing,
+        };
+        let send = open_first_send(self.app, &self.found.row, dispatch, self.lease).await?;
+        self.transmit(send).await
+    }
+
+    fn key_of(&self, plan: &AttemptPlan) -> String {
+        let (account, key) = self.found.row.idempotency.as_ref().map_or_else(
+            || ("system".to_owned(), self.found.row.id.to_string()),
+            |bound| (bound.account.clone(), bound.key.clone()),
+        );
+        attempt_key(&account, &key, plan.gateway(), plan.number())
+    }
+
+    async fn prepare(&self, gateway: Gateway, key: &str) -> Result<PreparedRequest, Unprepared> {
+        let client = self.app.gateway(gateway);
+        match self.record.kind {
+            Outgoing::Payout => Ok(client.prepare_payout(&PayoutOrder {
+                attempt_key: key.to_owned(),
+                amount: self.found.row.amount,
+                destination: self.record.destination()?,
+                description: self.record.private.description.clone(),
+            })?),
+            Outgoing::Refund => {
+                let pay_in_key = self.record.facts.pay_in_key.clone().unwrap_or_default();
+                let seen = client
+                    .look_up_pay_in(&pay_in_key)
+                    .await
+                    .map_err(|_| Unprepared::NotNow)?;
+                let before = seen.map(|pay_in| pay_in.returned).unwrap_or_default();
+                let order = RefundOrder {
+                    attempt_key: key.to_owned(),
+                    pay_in_key,
+                    amount: self.found.row.amount,
+                    full: self.record.facts.full,
+                };
+                Ok(client.prepare_refund(&order, &before)?)
+            }
+        }
+    }
+
+    /// Calls the gateway with a committed, open send, and commits the answer.
+    async fn transmit(&self, send: commits::OpenSend) -> Step<Next> {
+        let operation = operation_of(self.record.kind);
+        let client = self.app.gateway(send.gateway);
+        let started = self.app.now();
+        let verdict = match self.record.kind {
+            Outgoing::Payout => client.send_payout(&send.request).await,
+            Outgoing::Refund => client.send_refund(&send.request).await,
+        };
+        self.app
+            .observe_call(send.gateway, operation, observation_of(&verdict), started)
+            .await;
+        tracing::info!(
+            transaction = %self.found.row.id,
+            gateway = %send.gateway,
+            attempt = send.attempt_number,
+            send = send.send_number,
+            verdict = verdict.class(),
+            "gateway answered"
+        );
+        let known = Known::Answer {
+            send_number: send.send_number,
+            verdict,
+        };
+        self.absorb(send.attempt_number, send.gateway, known).await
+    }
+
+    async fn absorb(&self, attempt_number: u32, gateway: Gateway, known: Known) -> Step<Next> {
+        let context = AbsorbContext {
+            attempt_number,
+            lease: Some(self.lease),
+            circuit_admits: self.circuit_admits(gateway).await,
+            draw: self.app.draw(),
+        };
+        // The row at hand only names what to lock: the unit reads everything anew.
+        let absorbed = absorb(self.app, &self.found.row, known, context).await?;
+        Ok(after(&absorbed))
+    }
+
+    async fn circuit_admits(&self, gateway: Gateway) -> bool {
+        let health = self
+            .app
+            .availability
+            .health(gateway, operation_of(self.record.kind), self.app.now())
+            .await;
+        health
+            .circuit
+            .allowance()
+            .is_none_or(|allowance| health.in_flight < allowance)
+    }
+
+    async fn wait(&self, reason: WaitReason) -> Step<Next> {
+        let now = self.app.now();
+        let since = self
+            .record
+            .facts
+            .waiting_since
+            .map_or(now, Moment::from_micros);
+        if reason == WaitReason::FloatShort && now.since(since) >= self.app.settings.float_wait {
+            let message = "no gateway holds enough of our money for this payment".to_owned();
+            return self
+                .reject(Failure {
+                    code: "insufficient_float".into(),
+                    message,
+                })
+                .await;
+        }
+        note_wait(self.app, &self.found, self.lease, reason).await?;
+        Ok(Next::Rest)
+    }
+
+    async fn reject(&self, failure: Failure) -> Step<Next> {
+        reject(self.app, &self.found, Some(self.lease), failure).await?;
+        Ok(Next::Rest)
+    }
+
+    async fn overdue(&self) -> Step<Next> {
+        end_overdue(self.app, &self.found, Some(self.lease)).await?;
+        Ok(Next::Rest)
+    }
+
+    // ------------------------------------------------------------ after a dispatch
+
+    /// A send of an earlier lease that is still open: its owner is gone.
+    fn abandoned_send(attempt: &AttemptRecord) -> Option<u32> {
+        attempt
+            .sends
+            .iter()
+            .find(|send| send.closed_at.is_none())
+            .map(|send| send.number)
+    }
+
+    async fn close_abandoned(&self, attempt: &AttemptRecord) -> Option<Step<Next>> {
+        let send_number = Self::abandoned_send(attempt)?;
+        let known = Known::ProcessLost { send_number };
+        Some(
+            self.absorb(attempt.row.number, attempt.row.gateway, known)
+                .await,
+        )
+    }
+
+    /// Every send so far is closed as not done, and tries are left.
+    async fn send_again(&self, number: u32) -> Step<Next> {
+        let attempt = self.attempt(number)?;
+        if let Some(done) = self.close_abandoned(attempt).await {
+            return done;
+        }
+        let tries = u32::try_from(attempt.sends.len()).unwrap_or(u32::MAX);
+        let gateway = attempt.row.gateway;
+        if tries >= self.app.settings.send_retries.tries || !self.circuit_admits(gateway).await {
+            return self.give_up(attempt).await;
+        }
+        self.app
+            .availability
+            .begin(gateway, operation_of(self.record.kind), self.app.now())
+            .await;
+        let send = open_resend(self.app, &self.found.row, number, self.lease).await?;
+        self.transmit(send).await
+    }
+
+    /// No more tries here: the attempt ends as not done and the payment is routed again.
+    async fn give_up(&self, attempt: &AttemptRecord) -> Step<Next> {
+        let last = attempt.sends.last().map_or(0, |send| send.number);
+        let context = AbsorbContext {
+            attempt_number: attempt.row.number,
+            lease: Some(self.lease),
+            circuit_admits: false,
+            draw: self.app.draw(),
+        };
+        // Nothing new is known; judging again without a try left ends the attempt.
+        let known = Known::ProcessLost { send_number: last };
+        Ok(after(
+            &absorb(self.app, &self.found.row, known, context).await?,
+        ))
+    }
+
+    async fn look_up(&self, number: u32) -> Step<Next> {
+        let attempt = self.attempt(number)?;
+        let known = look_up(self.app, &self.record, attempt).await;
+        self.absorb(number, attempt.row.gateway, known).await
+    }
+
+    /// In doubt: ask; where asking cannot help or finds nothing, the same bytes again, within the
+    /// time in which the gateway executes one key at most once.
+    async fn resolve(&self, number: u32) -> Step<Next> {
+        let attempt = self.attempt(number)?;
+        if let Some(done) = self.close_abandoned(attempt).await {
+            return done;
+        }
+        let by_replay = self
+            .app
+            .gateway(attempt.row.gateway)
+            .capabilities()
+            .resolution
+            == Resolution::ReplaySameBytes;
+        if by_replay && attempt.row.gateway_reference.is_none() && self.may_resend(attempt) {
+            return self.resend(number).await;
+        }
+        let known = look_up(self.app, &self.record, attempt).await;
+        let absent = matches!(
+            known,
+            Known::Looked {
+                evidence: Evidence::NotFound,
+                ..
+            }
+        );
+        if absent && self.may_resend(attempt) {
+            return self.resend(number).await;
+        }
+        self.absorb(number, attempt.row.gateway, known).await
+    }
+
+    fn may_resend(&self, attempt: &AttemptRecord) -> bool {
+        let window = self
+            .app
+            .gateway(attempt.row.gateway)
+            .capabilities()
+            .dedup_window;
+        let first = attempt.sends.first().map(|send| send.opened_at);
+        let limit = self.app.settings.send_retries.tries as usize + DOUBTFUL_RESENDS;
+        first.is_some_and(|first| self.app.now().since(first) < window)
+            && attempt.sends.len() < limit
+    }
+
+    async fn resend(&self, number: u32) -> Step<Next> {
+        let send = open_resend(self.app, &self.found.row, number, self.lease).await?;
+        self.transmit(send).await
+    }
+
+    /// In review: only lookups, never a send.
+    async fn watch(&self, number: u32) -> Step<Next> {
+        let attempt = self.attempt(number)?;
+        if let Some(done) = self.close_abandoned(attempt).await {
+            return done;
+        }
+        let known = look_up(self.app, &self.record, attempt).await;
+        let context = AbsorbContext {
+            attempt_number: number,
+            lease: None,
+            circuit_admits: false,
+            draw: self.app.draw(),
+        };
+        let absorbed = absorb(self.app, &self.found.row, known, context).await?;
+        if absorbed.status == Status::Pending {
+            reschedule(self.app, self.lease, self.app.now().plus(REVIEW_LOOK)).await?;
+        } else {
+            finish(self.app, self.lease).await?;
+        }
+        Ok(Next::Rest)
+    }
+}
+
+fn after(absorbed: &Absorbed) -> Next {
+    if absorbed.stage == "queued" {
+        Next::Again
+    } else {
+        Next::Rest
+    }
+}
+
+enum Unprepared {
+    CannotCarry(CannotCarry),
+    /// The gateway had to be asked first and did not answer.
+    NotNow,
+    Store(StoreError),
+}
+
+impl From<CannotCarry> for Unprepared {
+    fn from(why: CannotCarry) -> Unprepared {
+        Unprepared::CannotCarry(why)
+    }
+}
+
+impl From<StoreError> for Unprepared {
+    fn from(error: StoreError) -> Unprepared {
+        Unprepared::Store(error)
+    }
+}
+
+const fn operation_of(kind: Outgoing) -> Operation {
+    match kind {
+        Outgoing::Payout => Operation::Payout,
+        Outgoing::Refund => Operation::Refund,
+    }
+}
+
+fn rejection(reason: RejectReason) -> Failure {
+    let message = match reason {
+        RejectReason::NoCapableGateway => "no gateway can carry this payment",
+        RejectReason::AllGatewaysUnavailable => {
+            "no gateway could take the payment; the money is back in the wallet"
+        }
+    };
+    Failure {
+        code: reason.as_str().to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+/// Asks the gateway after an attempt.
+async fn look_up(app: &App, record: &OutgoingRecord, attempt: &AttemptRecord) -> Known {
+    let client = app.gateway(attempt.row.gateway);
+    let reference = AttemptReference {
+        attempt_key: attempt.row.attempt_key.clone(),
+        gateway_reference: attempt.row.gateway_reference.clone(),
+        request: PreparedRequest(attempt.row.request.clone()),
+        amount: record.row.amount,
+        created_at: attempt.row.created_at,
+    };
+    let started = app.now();
+    let known = match record.kind {
+        Outgoing::Payout => {
+            let found = client.look_up_payout(&reference).await;
+            let stored = |item: crate::ports::gateway::ObservedReturn| StoredReturn {
+                key: item.key,
+                cents: item.amount.cents(),
+                at: 0,
+            };
+            Known::Looked {
+                evidence: found.evidence,
+                returns: found
+                    .returns
+                    .into_iter()
+                    .filter(|item| item.done)
+                    .map(stored)
+                    .collect(),
+                payee_name: found.payee_name,
+                reference: found.gateway_reference,
+            }
+        }
+        Outgoing::Refund => Known::Looked {
+            evidence: client.look_up_refund(&reference).await,
+            returns: Vec::new(),
+            payee_name: None,
+            reference: None,
+        },
+    };
+    let outcome = match &known {
+        Known::Looked {
+            evidence: Evidence::Unclear(_),
+            ..
+        } => domain::circuit::Observation::Failed,
+        Known::Looked { .. } | Known::Answer { .. } | Known::ProcessLost { .. } => {
+            domain::circuit::Observation::Answered
+        }
+    };
+    app.observe_call(attempt.row.gateway, Operation::Lookup, outcome, started)
+        .await;
+    known
+}
+
+impl App {
+    /// Looks a payment up now, whoever asks: a webhook, a scan, an operator. Converges on the same
+    /// function as the payment's own job.
+    pub async fn look_up_outgoing(&self, id: TransactionId) -> Result<(), StoreError> {
+        let Some(found) = self.store.transaction(id).await? else {
+            return Ok(());
+        };
+        let record = OutgoingRecord::load(&found.row)?;
+        let number = record.stage.attempt();
+        let attempt = found
+            .attempts
+            .iter()
+            .find(|attempt| Some(attempt.row.number) == number);
+        let Some(attempt) = attempt.or(found.attempts.last()) else {
+            return Ok(());
+        };
+        let known = look_up(self, &record, attempt).await;
+        let context = AbsorbContext {
+            attempt_number: attempt.row.number,
+            lease: None,
+            circuit_admits: false,
+            draw: self.draw(),
+        };
+        // While the payment's own job waits between two tries, a lookup must not take them away.
+        if matches!(record.stage, OutgoingStage::Sending { .. }) && !conclusive(&known) {
+            return Ok(());
+        }
+        match absorb(self, &found.row, known, context).await {
+            Ok(_) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Ok(()),
+            Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
+                Err(error)
+            }
+        }
+    }
+}
+
+fn conclusive(known: &Known) -> bool {
+    match known {
+        Known::Looked { evidence, .. } => match evidence {
+            Evidence::Settled(_) | Evidence::Refused(_) | Evidence::InProgress(_) => true,
+            Evidence::NotFound | Evidence::Unclear(_) => false,
+        },
+        Known::Answer { .. } | Known::ProcessLost { .. } => true,
+    }
+}

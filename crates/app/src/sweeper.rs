@@ -1,0 +1,146 @@
+//! Nothing stays pending without someone knowing: periodic tasks without input.
+//!
+//! The sweeper makes a new job for every pending transaction that has none, and ends or hands to
+//! people what its own job has left standing past its maximum age. Probes ask gateways whose
+//! circuit is open something harmless. The returns scan looks at settled payouts for money that
+//! came back.
+
+use domain::circuit::CircuitState;
+use domain::gateway::{Gateway, Operation};
+use domain::ids::TransactionId;
+use domain::status::{Kind, Status};
+use domain::time::Span;
+
+use crate::context::{App, CommitError, Decision};
+use crate::jobs;
+use crate::outgoing::commits::Passed;
+use crate::outgoing::ends::end_overdue;
+use crate::payouts::job;
+use crate::ports::store::{Locks, StoreError, TransactionFilter, TransactionRecord};
+
+/// Rows of one sweep; the next sweep takes more.
+const ROWS: u32 = 200;
+/// A transaction this old without a job has lost it.
+const JOBLESS_AGE: Span = Span::from_seconds(5);
+/// How long after the end money is looked for that came back.
+const RETURNS_AGE: Span = Span::from_days(90);
+
+/// One sweep.
+pub async fn sweep(app: App) -> Result<(), StoreError> {
+    for row in app
+        .store
+        .jobless(app.now().minus(JOBLESS_AGE), ROWS)
+        .await?
+    {
+        tracing::warn!(transaction = %row.id, stage = row.stage, "a pending transaction had no job; it gets a new one");
+        give_job(&app, row.id).await?;
+    }
+    // The payment's own job comes first: it knows whether an answer is still expected.
+    let patience = app.settings.job_lease.times(2);
+    for row in app.store.overdue(app.now().minus(patience), ROWS).await? {
+        if row.kind != Kind::Payout && row.kind != Kind::Refund {
+            continue;
+        }
+        let Some(found) = app.store.transaction(row.id).await? else {
+            continue;
+        };
+        if has_fresh_send(&app, &found) {
+            continue;
+        }
+        match end_overdue(&app, &found, None).await {
+            Ok(()) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => {}
+            Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A send so young that its answer may still come.
+fn has_fresh_send(app: &App, found: &TransactionRecord) -> bool {
+    let limit = app.settings.call_limit.times(2);
+    found
+        .attempts
+        .iter()
+        .flat_map(|attempt| &attempt.sends)
+        .any(|send| send.closed_at.is_none() && app.now().since(send.opened_at) < limit)
+}
+
+async fn give_job(app: &App, id: TransactionId) -> Result<(), StoreError> {
+    let seed = app.ids();
+    let locks = Locks {
+        transactions: vec![id],
+        ..Locks::default()
+    };
+    let given: Result<(), CommitError<()>> = app
+        .commit("give_job", locks, move |locked| {
+            let pending = locked
+                .transactions
+                .get(&id)
+                .filter(|found| found.row.status == Status::Pending);
+            let kind = pending.and_then(|found| match found.row.kind {
+                Kind::Payout => Some((jobs::PAYOUT, found)),
+                Kind::Refund => Some((jobs::REFUND, found)),
+                Kind::Charge => Some((jobs::CHARGE, found)),
+                Kind::Transfer => None,
+            });
+            match kind {
+                Some((kind, found)) => {
+                    let mut row = found.row.clone();
+                    row.updated_at = seed.now;
+                    Decision::Commit(vec![job(&mut seed.start(), kind, &row)], ())
+                }
+                None => Decision::Refuse(()),
+            }
+        })
+        .await;
+    match given {
+        Ok(()) | Err(CommitError::Refused(())) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
+}
+
+/// Asks every gateway with an open circuit something harmless; an answer lets the circuit admit
+/// one call.
+pub async fn probe(app: App) -> Result<(), StoreError> {
+    for gateway in Gateway::ALL {
+        let mut open = Vec::new();
+        for operation in Operation::ALL {
+            let health = app.availability.health(gateway, operation, app.now()).await;
+            if matches!(health.circuit.state, CircuitState::Open { .. }) {
+                open.push(operation);
+            }
+        }
+        if open.is_empty() || app.gateway(gateway).probe().await.is_err() {
+            continue;
+        }
+        for operation in open {
+            app.availability
+                .probe_succeeded(gateway, operation, app.now())
+                .await;
+        }
+    }
+    Ok(())
+}
+
+/// Looks at every payout settled in the last months for money that came back.
+pub async fn scan_returns(app: App) -> Result<(), StoreError> {
+    let mut filter = TransactionFilter {
+        kind: Some(Kind::Payout),
+        status: Some(Status::Success),
+        from: Some(app.now().minus(RETURNS_AGE)),
+        limit: ROWS,
+        ..TransactionFilter::default()
+    };
+    loop {
+        let page = app.store.transactions(&filter).await?;
+        for row in &page {
+            app.look_up_outgoing(row.id).await?;
+        }
+        match page.last() {
+            Some(last) if page.len() == ROWS as usize => filter.before = Some(last.id),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
