@@ -43,6 +43,11 @@ const LAYERS: &[Layer] = &[
         tests_use: &["sandbox", "testkit"],
     },
     Layer {
+        name: "sim",
+        uses: &["app", "domain"],
+        tests_use: &["store"],
+    },
+    Layer {
         name: "sandbox",
         uses: &["domain"],
         tests_use: &["testkit"],

@@ -1,0 +1,7 @@
+//! The payment engine against simulated gateways, in virtual time: every fault, crashes at every
+//! await, frozen workers, several workers at once.
+
+mod crashes;
+mod faults;
+mod workers;
+mod world;
