@@ -202,6 +202,35 @@ struct Runs {
     commit_lost: bool,
 }
 
+impl Runs {
+    /// Whether the request is worth, and safe for, another run.
+    fn again(&mut self, request: &Request, failed: &Failed, pool_size: u32) -> bool {
+        match &failed.fault {
+            Fault::Again(why) => {
+                self.ended += 1;
+                tracing::debug!(why, run = self.ended, "the server ended a transaction");
+                self.ended < TRIES
+            }
+            Fault::Lost(why) if failed.committing => {
+                let first = !self.commit_lost;
+                self.commit_lost = true;
+                tracing::warn!(why, "the connection was lost during a commit");
+                first && meets_its_own_success(request)
+            }
+            Fault::Lost(_) => {
+                self.lost += 1;
+                self.lost <= pool_size + 1
+            }
+            Fault::Unique(key) => {
+                let first = !self.met_own_row;
+                self.met_own_row = true;
+                first && !self.commit_lost && has_read_as_absent(request, rule_name(key))
+            }
+            Fault::Store(_) => false,
+        }
+    }
+}
+
 impl Shared {
     async fn run(&self, request: &Request) -> Outcome {
         let mut runs = Runs::default();
@@ -210,7 +239,7 @@ impl Shared {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
-            if !self.again(request, &failed, &mut runs) {
+            if !runs.again(request, &failed, self.size) {
                 return Err(answer(failed, &runs));
             }
             if runs.ended > 0 {
@@ -218,33 +247,6 @@ impl Shared {
                 let pause = rand::rng().random_range(0..=most);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
-        }
-    }
-
-    /// Whether the request is worth, and safe for, another run.
-    fn again(&self, request: &Request, failed: &Failed, runs: &mut Runs) -> bool {
-        match &failed.fault {
-            Fault::Again(why) => {
-                runs.ended += 1;
-                tracing::debug!(why, run = runs.ended, "the server ended a transaction");
-                runs.ended < TRIES
-            }
-            Fault::Lost(why) if failed.committing => {
-                let first = !runs.commit_lost;
-                runs.commit_lost = true;
-                tracing::warn!(why, "the connection was lost during a commit");
-                first && meets_its_own_success(request)
-            }
-            Fault::Lost(_) => {
-                runs.lost += 1;
-                runs.lost <= self.size + 1
-            }
-            Fault::Unique(key) => {
-                let first = !runs.met_own_row;
-                runs.met_own_row = true;
-                first && !runs.commit_lost && has_read_as_absent(request, rule_name(key))
-            }
-            Fault::Store(_) => false,
         }
     }
 
@@ -390,5 +392,92 @@ fn answer(failed: Failed, runs: &Runs) -> StoreError {
             "the answer to a commit was lost and a second run met its rows: it may be written",
         ),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use app::ports::store::{Unit, Verdict};
+
+    fn request(locks: Locks) -> Request {
+        Request::Unit(Unit {
+            name: "test",
+            locks,
+            decide: Arc::new(|_| Verdict::Refuse(Box::new(()))),
+        })
+    }
+
+    fn keyed() -> Request {
+        request(Locks {
+            idempotency: Some(("usr".into(), "key".into())),
+            ..Locks::default()
+        })
+    }
+
+    fn failed(fault: Fault, committing: bool) -> Failed {
+        Failed { fault, committing }
+    }
+
+    fn lost(committing: bool) -> Failed {
+        failed(Fault::Lost("reset".into()), committing)
+    }
+
+    #[test]
+    fn what_the_server_ended_is_run_again_but_not_for_ever() {
+        let mut runs = Runs::default();
+        let again = (0..20)
+            .take_while(|_| runs.again(&keyed(), &failed(Fault::Again("deadlock"), false), 4))
+            .count();
+        assert_eq!(again as u32, TRIES - 1);
+    }
+
+    #[test]
+    fn a_connection_lost_before_the_commit_is_replaced_for_any_request() {
+        let mut runs = Runs::default();
+        let any = request(Locks::default());
+        let again = (0..20)
+            .take_while(|_| runs.again(&any, &lost(false), 4))
+            .count();
+        assert_eq!(again, 5, "each pooled connection may be dead");
+    }
+
+    #[test]
+    fn a_lost_commit_is_repeated_once_and_only_where_the_unit_meets_itself() {
+        let mut runs = Runs::default();
+        assert!(runs.again(&keyed(), &lost(true), 4));
+        assert!(!runs.again(&keyed(), &lost(true), 4));
+        let blind = request(Locks::default());
+        assert!(!Runs::default().again(&blind, &lost(true), 4));
+        assert!(!Runs::default().again(&Request::Sequence { limit: 1 }, &lost(true), 4));
+    }
+
+    #[test]
+    fn after_a_lost_commit_nothing_is_called_unwritten() {
+        let mut runs = Runs::default();
+        let stale = || failed(crate::fault::stale("transaction"), false);
+        assert_eq!(answer(stale(), &runs), StoreError::Stale("transaction"));
+        assert!(runs.again(&keyed(), &lost(true), 4));
+        assert!(matches!(answer(stale(), &runs), StoreError::Unavailable(_)));
+        let conflict = failed(Fault::Unique("events_id".into()), false);
+        assert!(!runs.again(&keyed(), &conflict, 4));
+        assert!(matches!(
+            answer(conflict, &runs),
+            StoreError::Unavailable(_)
+        ));
+    }
+
+    #[test]
+    fn a_row_read_as_absent_and_met_is_read_once_more() {
+        let taken = || failed(Fault::Unique("transactions_idempotency".into()), false);
+        let mut runs = Runs::default();
+        assert!(runs.again(&keyed(), &taken(), 4));
+        assert!(!runs.again(&keyed(), &taken(), 4));
+        let unread = request(Locks::default());
+        assert!(!Runs::default().again(&unread, &taken(), 4));
+        assert_eq!(
+            answer(taken(), &runs),
+            StoreError::Conflict("transactions.idempotency")
+        );
     }
 }

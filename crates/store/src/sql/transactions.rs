@@ -59,8 +59,11 @@ statements! {
     LOCK_TRANSACTION: transactions, transaction_select!(" WHERE t.id = ? FOR UPDATE"), sqlite transaction_select!(" WHERE t.id = ?");
     TRANSACTION_BY_IDEMPOTENCY: transactions, transaction_select!(" WHERE t.account = ? AND t.idempotency_key = ?");
     REFUNDS_OF: transactions, transaction_select!(" WHERE t.parent_id = ? AND t.kind = 'refund' ORDER BY t.id");
-    OVERDUE: transactions, transaction_select!(" WHERE t.status = 'pending' AND t.stage_deadline <= ? ORDER BY t.stage_deadline, t.id LIMIT ?");
-    JOBLESS: transactions, transaction_select!(" WHERE t.status = 'pending' AND t.created_at < ? AND t.stage <> 'in_review' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.transaction_id = t.id AND j.state = 'ready') ORDER BY t.created_at, t.id LIMIT ?");
+    // Both sweeps must not read history, which is most of the table: their indexes are named.
+    OVERDUE: transactions, transaction_select!(" FORCE INDEX (transactions_deadline) WHERE t.status = 'pending' AND t.stage_deadline <= ? ORDER BY t.stage_deadline, t.id LIMIT ?"),
+        sqlite transaction_select!(" INDEXED BY transactions_deadline WHERE t.status = 'pending' AND t.stage_deadline <= ? ORDER BY t.stage_deadline, t.id LIMIT ?");
+    JOBLESS: transactions, transaction_select!(" FORCE INDEX (transactions_status) WHERE t.status = 'pending' AND t.created_at < ? AND t.stage <> 'in_review' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.transaction_id = t.id AND j.state = 'ready') ORDER BY t.created_at, t.id LIMIT ?"),
+        sqlite transaction_select!(" INDEXED BY transactions_status WHERE t.status = 'pending' AND t.created_at < ? AND t.stage <> 'in_review' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.transaction_id = t.id AND j.state = 'ready') ORDER BY t.created_at, t.id LIMIT ?");
 
     LIST_BY_ID: transactions, list!(" WHERE t.id = ?");
     LIST_BY_END_TO_END_ID: transactions, list!(" WHERE t.end_to_end_id = ?");
