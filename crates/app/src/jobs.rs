@@ -54,7 +54,9 @@ pub async fn run(app: &App, job: &JobRow) -> Result<(), JobError> {
     };
     match job.kind.as_str() {
         PAYOUT | REFUND => crate::outgoing::run(app, job, lease).await,
-        // CHARGE-ARMS
+        CHARGE => crate::charges::job::run(app, job, lease).await,
+        CHARGE_ORPHAN => crate::charges::orphan::run(app, job, lease).await,
+        INBOUND => crate::inbound::run(app, job, lease).await,
         other => Err(JobError::Fail(format!(
             "no handler for jobs of kind {other}"
         ))),

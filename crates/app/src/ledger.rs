@@ -235,6 +235,23 @@ impl Books {
         )
     }
 
+    /// A gateway took back a pay-in that belonged to nobody we know.
+    pub fn suspense_reversal(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: Account::Suspense(gateway),
+                credit: float(gateway),
+                amount,
+            }],
+        )
+    }
+
     /// Money of a settled payout came back.
     pub fn payout_return(
         &mut self,

@@ -25,6 +25,9 @@ use crate::ports::store::{AlertRow, JobRow, Lease, Locks, StoreError, Write};
 
 /// An idle worker looks at the queue at least this often: jobs of other processes ring no bell here.
 const IDLE_LOOK: Span = Span::from_seconds(1);
+/// A job that is visible and could not be claimed (another worker was faster, or the database's clock
+/// is behind ours) is not asked for in a spin.
+const SHORTEST_PAUSE: Span = Span::from_millis(10);
 /// Between two tries of a claim that the database refused.
 const TROUBLE_WAIT: Span = Span::from_seconds(1);
 
@@ -50,6 +53,8 @@ pub async fn work(app: App, at_once: usize, mut stop: watch::Receiver<bool>) {
         };
         let pause = match claimed {
             Ok(count) if count > 0 && count == free => continue,
+            // Every slot is taken: the next to end wakes this loop.
+            Ok(_) if free == 0 => IDLE_LOOK,
             Ok(_) => until_next(&app).await,
             Err(error) => {
                 tracing::warn!(%error, "cannot claim jobs");
@@ -73,10 +78,10 @@ async fn wait_for_slot(slots: &Semaphore, all_taken: bool) {
     }
 }
 
-/// The time until the next job becomes visible, within [`IDLE_LOOK`].
+/// The time until the next job becomes visible, within [`SHORTEST_PAUSE`] and [`IDLE_LOOK`].
 async fn until_next(app: &App) -> Span {
     match app.store.next_job_at().await {
-        Ok(Some(at)) => at.since(app.now()).min(IDLE_LOOK),
+        Ok(Some(at)) => at.since(app.now()).max(SHORTEST_PAUSE).min(IDLE_LOOK),
         Ok(None) | Err(_) => IDLE_LOOK,
     }
 }

@@ -4,6 +4,7 @@
 //! rows alone ([`view`]), attempts in plain words from theirs ([`attempts`]).
 
 pub mod attempts;
+pub mod cancel;
 pub mod view;
 
 use std::pin::pin;

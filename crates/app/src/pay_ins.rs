@@ -1,0 +1,413 @@
+//! Crediting received PIX: the one function that does it.
+//!
+//! Webhook, poller, charge job and cancellation all bring what an authenticated lookup showed to
+//! [`App::credit`], which books it once however often it is brought. A pay-in is credited to the
+//! charge whose attempt it names, in any stage; one that names none of ours stands in suspense with
+//! an alert. When a known pay-in shows more given back than our own refunds explain, the gateway
+//! took the difference back, which is booked once too.
+
+use std::sync::Arc;
+
+use domain::charge::{ChargeStage, ChargeStep};
+use domain::fee::FeeRule;
+use domain::gateway::Gateway;
+use domain::ids::{AlertId, JournalId, PayInId, TransactionId, WalletId};
+use domain::money::Money;
+use domain::status::Kind;
+
+use crate::charges::deadline;
+use crate::context::{App, CommitError, Decision, IdSeed, Ids, Settings};
+use crate::events;
+use crate::ledger::{BookingError, Books, Heading};
+use crate::ports::gateway::ObservedPayIn;
+use crate::ports::store::{
+    AlertRow, AttemptRow, Locked, Locks, PayInRow, StoreError, TransactionRecord, Write,
+};
+use crate::records::charge::{ChargeRecord, PayInPayer};
+
+/// How often a unit that met a change made meanwhile reads again and decides anew.
+const RUNS: u32 = 5;
+
+/// What a pay-in turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credited {
+    /// Booked to a charge now.
+    New,
+    /// Booked before; nothing has changed.
+    Known,
+    /// A part that the gateway took back was booked now.
+    Reversed,
+    /// It names no charge of ours and was put into suspense now.
+    Suspense,
+}
+
+/// Where a pay-in belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Home {
+    transaction: TransactionId,
+    wallet: WalletId,
+    /// The attempt that it paid, where that is known.
+    attempt: Option<u32>,
+}
+
+impl App {
+    /// Books a received PIX, or what has been taken back of it, exactly once. `source` says for the
+    /// log who noticed it.
+    pub async fn credit(
+        &self,
+        gateway: Gateway,
+        observed: ObservedPayIn,
+        source: &'static str,
+    ) -> Result<Credited, StoreError> {
+        let observed = Arc::new(observed);
+        let mut first = None;
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            match self.credit_once(gateway, &observed).await {
+                // What was seen for the first time may have been taken back already.
+                Ok(credited @ (Credited::New | Credited::Suspense)) => {
+                    tracing::info!(%gateway, source, outcome = ?credited, "a pay-in was booked");
+                    if observed.returned.is_empty() {
+                        return Ok(credited);
+                    }
+                    first = Some(credited);
+                }
+                Ok(Credited::Reversed) => {
+                    tracing::warn!(%gateway, source, "a pay-in was taken back");
+                    return Ok(first.unwrap_or(Credited::Reversed));
+                }
+                Ok(Credited::Known) => return Ok(first.unwrap_or(Credited::Known)),
+                Err(StoreError::Stale(_) | StoreError::Conflict("pay_ins.key")) if runs < RUNS => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn credit_once(
+        &self,
+        gateway: Gateway,
+        observed: &Arc<ObservedPayIn>,
+    ) -> Result<Credited, StoreError> {
+        let known = self.store.pay_in(gateway, &observed.key).await?;
+        let home = match &known {
+            Some(known) => known
+                .transaction_id
+                .zip(known.wallet_id)
+                .map(Home::of_known),
+            None => self.home_of(gateway, observed).await?,
+        };
+        let unit = CreditUnit {
+            gateway,
+            observed: observed.clone(),
+            home,
+            settings: self.settings.clone(),
+            seed: self.ids(),
+        };
+        let locks = Locks {
+            wallets: home.iter().map(|home| home.wallet).collect(),
+            transactions: home.iter().map(|home| home.transaction).collect(),
+            pay_ins: vec![(gateway, observed.key.clone())],
+            ..Locks::default()
+        };
+        match self
+            .commit("credit", locks, move |locked| unit.decide(locked))
+            .await
+        {
+            Ok(credited) => Ok(credited),
+            Err(CommitError::Refused(Ok(credited))) => Ok(credited),
+            Err(CommitError::Refused(Err(error)) | CommitError::Store(error)) => Err(error),
+        }
+    }
+
+    /// The charge that a pay-in names: by what it says of itself, else by its own id, which is the
+    /// id of the charge at gateways where a charge is a payment.
+    async fn home_of(
+        &self,
+        gateway: Gateway,
+        observed: &ObservedPayIn,
+    ) -> Result<Option<Home>, StoreError> {
+        let mut attempt: Option<AttemptRow> = None;
+        for name in observed.charge_reference.iter().chain([&observed.key]) {
+            if attempt.is_none() {
+                attempt = self.store.attempt_by_reference(gateway, name).await?;
+            }
+        }
+        let Some(attempt) = attempt else {
+            return Ok(None);
+        };
+        let record = self.store.transaction(attempt.transaction_id).await?;
+        // A payout's reference on a pay-in is a coincidence or a fraud, never a charge.
+        let charge = record.filter(|record| record.row.kind == Kind::Charge);
+        Ok(charge.map(|record| Home {
+            transaction: record.row.id,
+            wallet: record.row.wallet_id,
+            attempt: Some(attempt.number),
+        }))
+    }
+}
+
+impl Home {
+    fn of_known((transaction, wallet): (TransactionId, WalletId)) -> Home {
+        Home {
+            transaction,
+            wallet,
+            attempt: None,
+        }
+    }
+}
+
+type Refused = Result<Credited, StoreError>;
+
+struct CreditUnit {
+    gateway: Gateway,
+    observed: Arc<ObservedPayIn>,
+    home: Option<Home>,
+    settings: Arc<Settings>,
+    seed: IdSeed,
+}
+
+impl CreditUnit {
+    fn decide(&self, locked: &Locked) -> Decision<Credited, Refused> {
+        let key = (self.gateway, self.observed.key.clone());
+        let decided = match locked.pay_ins.get(&key) {
+            Some(known) => self.taken_back(locked, known),
+            None => self.arrived(locked),
+        };
+        match decided {
+            Ok((writes, credited)) if writes.is_empty() => Decision::Refuse(Ok(credited)),
+            Ok((writes, credited)) => Decision::Commit(writes, credited),
+            Err(error) => Decision::Refuse(Err(error)),
+        }
+    }
+
+    // ------------------------------------------------------------ first seen
+
+    fn arrived(&self, locked: &Locked) -> Result<(Vec<Write>, Credited), StoreError> {
+        let Some(home) = self.home else {
+            return self.to_suspense("it names no charge of ours");
+        };
+        let wallet = locked
+            .wallets
+            .get(&home.wallet)
+            .ok_or_else(missing("wallets"))?;
+        let found = locked.transactions.get(&home.transaction);
+        let found = found.ok_or_else(missing("transactions"))?;
+        if wallet.available.checked_add(self.observed.amount).is_none() {
+            return self.to_suspense("its wallet cannot hold that much");
+        }
+        let mut ids = self.seed.start();
+        let row = self.pay_in_row(&mut ids, Some(home));
+        let mut books = Books::new(&locked.wallets);
+        let heading = self.heading(&mut ids, "pay_in", Some(home.transaction));
+        books
+            .pay_in(heading, home.wallet, self.gateway, (row.amount, row.fee))
+            .map_err(unbookable)?;
+        let mut writes = vec![Write::InsertPayIn(row)];
+        writes.extend(books.into_writes());
+        writes.extend(self.step_charge(found, home, &mut ids)?);
+        Ok((writes, Credited::New))
+    }
+
+    fn step_charge(
+        &self,
+        found: &TransactionRecord,
+        home: Home,
+        ids: &mut Ids,
+    ) -> Result<Vec<Write>, StoreError> {
+        let now = self.seed.now;
+        let before = ChargeRecord::load(&found.row)?;
+        let earlier = found.pay_ins.iter().map(|pay_in| pay_in.amount);
+        let total = Money::sum(earlier.chain([self.observed.amount])).unwrap_or(Money::MAX);
+        let was = before.stage;
+        let mut charge = before
+            .step(ChargeStep::PayIn { total }, now)
+            .map_err(|illegal| StoreError::Corrupt(illegal.to_string()))?;
+        charge.row.gateway = charge.row.gateway.or(Some(self.gateway));
+        charge.facts.attempt = charge.facts.attempt.or(home.attempt);
+        if charge.row.end_to_end_id.is_none() {
+            charge.row.end_to_end_id = self.observed.end_to_end_id.clone();
+        }
+        let kind = event_kind(was, charge.stage);
+        let deadline = deadline(&charge, &self.settings);
+        let row = charge.into_row(now, deadline);
+        let event = events::of_transaction(ids, &row, kind);
+        // The charge's job finds that it is done.
+        let wake = Write::WakeJobs {
+            transaction_id: row.id,
+            at: now,
+        };
+        Ok(vec![Write::SaveTransaction(row), event, wake])
+    }
+
+    fn to_suspense(&self, why: &str) -> Result<(Vec<Write>, Credited), StoreError> {
+        let mut ids = self.seed.start();
+        let row = self.pay_in_row(&mut ids, None);
+        let mut books = Books::new(&Default::default());
+        let heading = self.heading(&mut ids, "suspense", None);
+        books
+            .suspense(heading, self.gateway, (row.amount, row.fee))
+            .map_err(unbookable)?;
+        let message = format!("{} arrived at {}: {why}", row.amount, self.gateway);
+        let mut writes = vec![Write::InsertPayIn(row)];
+        writes.extend(books.into_writes());
+        writes.extend(self.alert(&mut ids, "suspense", None, message));
+        Ok((writes, Credited::Suspense))
+    }
+
+    fn pay_in_row(&self, ids: &mut Ids, home: Option<Home>) -> PayInRow {
+        let observed = &self.observed;
+        let rule = self.settings.pay_in_fee.get(&self.gateway);
+        let estimate = rule.unwrap_or(&FeeRule::FREE).on(observed.amount);
+        PayInRow {
+            id: PayInId::from_bytes(ids.make()),
+            gateway: self.gateway,
+            key: observed.key.clone(),
+            transaction_id: home.map(|home| home.transaction),
+            wallet_id: home.map(|home| home.wallet),
+            amount: observed.amount,
+            // The gateway's own figure is what counts; never more than what arrived.
+            fee: observed.fee.unwrap_or(estimate).min(observed.amount),
+            reversed: Money::ZERO,
+            refunded: Money::ZERO,
+            end_to_end_id: observed.end_to_end_id.clone(),
+            paid_at: observed.paid_at,
+            created_at: self.seed.now,
+            version: 1,
+            payer: PayInPayer::text(&observed.payer),
+        }
+    }
+
+    // ------------------------------------------------------------ seen before
+
+    fn taken_back(
+        &self,
+        locked: &Locked,
+        known: &PayInRow,
+    ) -> Result<(Vec<Write>, Credited), StoreError> {
+        let amount = foreign_growth(known, &self.observed);
+        if amount.is_zero() {
+            return Ok((Vec::new(), Credited::Known));
+        }
+        let mut ids = self.seed.start();
+        let mut row = known.clone();
+        row.version += 1;
+        row.reversed = row.reversed.checked_add(amount).unwrap_or(Money::MAX);
+        let mut writes = vec![Write::SavePayIn(row)];
+        let mut books = Books::new(&locked.wallets);
+        let heading = self.heading(&mut ids, "reversal", known.transaction_id);
+        let booked = match self.home {
+            Some(home) => books.reversal(heading, home.wallet, self.gateway, amount),
+            None => books.suspense_reversal(heading, self.gateway, amount),
+        };
+        booked.map_err(unbookable)?;
+        writes.extend(books.into_writes());
+        if let Some(home) = self.home {
+            let found = locked.transactions.get(&home.transaction);
+            writes
+                .extend(self.tell_reversal(found.ok_or_else(missing("transactions"))?, &mut ids)?);
+        }
+        let message = format!(
+            "{amount} of a received PIX was taken back at {}",
+            self.gateway
+        );
+        let transaction = known.transaction_id;
+        writes.extend(self.alert(&mut ids, "pay_in_reversed", transaction, message));
+        Ok((writes, Credited::Reversed))
+    }
+
+    /// The charge keeps its stage: it was paid. Its next version says that something happened.
+    fn tell_reversal(
+        &self,
+        found: &TransactionRecord,
+        ids: &mut Ids,
+    ) -> Result<[Write; 2], StoreError> {
+        let charge = ChargeRecord::load(&found.row)?;
+        let deadline = found.row.stage_deadline;
+        let row = charge.into_row(self.seed.now, deadline);
+        let event = events::of_transaction(ids, &row, "charge.reversed");
+        Ok([Write::SaveTransaction(row), event])
+    }
+
+    // ------------------------------------------------------------ shared
+
+    fn heading(
+        &self,
+        ids: &mut Ids,
+        kind: &'static str,
+        transaction_id: Option<TransactionId>,
+    ) -> Heading {
+        Heading {
+            id: JournalId::from_bytes(ids.make()),
+            kind,
+            transaction_id,
+            at: self.seed.now,
+        }
+    }
+
+    fn alert(
+        &self,
+        ids: &mut Ids,
+        kind: &str,
+        transaction_id: Option<TransactionId>,
+        message: String,
+    ) -> [Write; 2] {
+        let alert = AlertRow {
+            id: AlertId::from_bytes(ids.make()),
+            kind: kind.to_owned(),
+            transaction_id,
+            gateway: Some(self.gateway),
+            message,
+            raised_at: self.seed.now,
+        };
+        events::alert(ids, alert)
+    }
+}
+
+/// What was given back beyond our own refunds and what is booked already. Open refunds count as
+/// ours in full: what they turn out not to have given back shows at a later look.
+fn foreign_growth(known: &PayInRow, observed: &ObservedPayIn) -> Money {
+    let done = observed.returned.iter().filter(|back| back.done);
+    let returned = Money::sum(done.map(|back| back.amount)).unwrap_or(Money::MAX);
+    let explained = known
+        .refunded
+        .checked_add(known.reversed)
+        .unwrap_or(Money::MAX);
+    let growth = returned.checked_sub(explained).unwrap_or(Money::ZERO);
+    let left = known.amount.checked_sub(explained).unwrap_or(Money::ZERO);
+    growth.min(left)
+}
+
+fn event_kind(before: ChargeStage, after: ChargeStage) -> &'static str {
+    match (before, after) {
+        (ChargeStage::Paid { .. }, _) => "charge.pay_in",
+        (_, ChargeStage::Paid { .. }) => "charge.paid",
+        (ChargeStage::Underpaid { .. }, ChargeStage::Underpaid { .. }) => "charge.pay_in",
+        (_, ChargeStage::Underpaid { .. }) => "charge.underpaid",
+        // Too little and too late: credited, and nothing else changes.
+        (
+            _,
+            ChargeStage::Creating
+            | ChargeStage::AwaitingPayment
+            | ChargeStage::Expired { .. }
+            | ChargeStage::Cancelled
+            | ChargeStage::CreationFailed,
+        ) => "charge.pay_in",
+    }
+}
+
+fn missing(table: &'static str) -> impl Fn() -> StoreError {
+    move || {
+        StoreError::Corrupt(format!(
+            "{table}: a row that a pay-in belongs to is missing"
+        ))
+    }
+}
+
+fn unbookable(error: BookingError) -> StoreError {
+    StoreError::Corrupt(format!("a pay-in cannot be booked: {error}"))
+}
+
+#[cfg(test)]
+#[path = "pay_ins_tests.rs"]
+mod tests;
