@@ -12,7 +12,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn is_success(&self) -> bool {
-        matches!(self.status, 200 | 201 | 202)
+        matches!(self.status, 200..=202)
     }
 
     /// The body as JSON of this shape, if it is.
@@ -70,7 +70,7 @@ impl Rejection {
     pub(crate) fn not_done(reason: RefusalReason, code: &str) -> Rejection {
         Rejection::NotDone(Refusal {
             reason,
-            code: code.to_owned(),
+            code: bounded(code),
         })
     }
 
@@ -86,6 +86,12 @@ impl Rejection {
     }
 }
 
+/// A gateway's code as it is kept: some are sentences, and a hostile one could be a book.
+pub(crate) fn bounded(code: &str) -> String {
+    const LONGEST_CODE: usize = 120;
+    code.chars().take(LONGEST_CODE).collect()
+}
+
 impl From<Rejection> for SendVerdict {
     fn from(rejection: Rejection) -> SendVerdict {
         match rejection {
@@ -98,6 +104,12 @@ impl From<Rejection> for SendVerdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_has_an_end() {
+        assert_eq!(bounded(&"ã".repeat(500)).chars().count(), 120);
+        assert_eq!(bounded("AC03"), "AC03");
+    }
 
     #[test]
     fn an_unlisted_status_is_always_unknown() {

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use domain::time::Moment;
 use p12_keystore::Pkcs12Archive;
 use reqwest::Identity;
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
@@ -133,10 +133,11 @@ pub struct CertificateFacts {
     pub environment: Environment,
 }
 
-/// Reads the leaf certificate; also fails when the private key is missing.
+/// Reads the leaf certificate; also fails when its private key is missing or another one.
 pub fn certificate_facts(source: &CertificateSource) -> Result<CertificateFacts, ConfigError> {
     source.identity()?;
     let pem = source.to_pem()?;
+    check_pair(&pem)?;
     let der = CertificateDer::from_pem_slice(pem.as_bytes())
         .map_err(|_| ConfigError::new(SETTING, "holds no certificate"))?;
     let (_, leaf) = X509Certificate::from_der(&der)
@@ -150,6 +151,19 @@ pub fn certificate_facts(source: &CertificateSource) -> Result<CertificateFacts,
         valid_from: moment(leaf.validity().not_before.timestamp()),
         expires_at: moment(leaf.validity().not_after.timestamp()),
     })
+}
+
+/// That the TLS library can use the certificate with this key.
+fn check_pair(pem: &str) -> Result<(), ConfigError> {
+    let unreadable = || ConfigError::new(SETTING, "the certificate cannot be read");
+    let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| unreadable())?;
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unreadable())?;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    rustls::sign::CertifiedKey::from_der(chain, key, &provider)
+        .map(|_| ())
+        .map_err(|error| ConfigError::new(SETTING, format!("cannot be used with its key: {error}")))
 }
 
 /// The check that Efí's PHP SDK makes before it connects.

@@ -17,6 +17,8 @@ mod envelope;
 mod inbound;
 pub mod mercado_pago;
 mod secret;
+#[cfg(test)]
+mod testing;
 mod time;
 pub mod transport;
 mod wire;

@@ -133,12 +133,15 @@ fn charge(status: u16, error: &ErrorCode) -> Option<RefusalReason> {
 fn refund(status: u16, error: &ErrorCode) -> Option<RefusalReason> {
     match status {
         400 if error.is(&["json_invalido"]) => Some(RefusalReason::Malformed),
-        400 | 404 if error.is(&["pix_nao_encontrado", "PixNaoEncontrado"]) => {
+        400 if error.is(&[
+            "pix_nao_encontrado",
+            "valor_invalido",
+            "PixDevolucaoInvalida",
+        ]) =>
+        {
             Some(RefusalReason::RefundNotAllowed)
         }
-        400 if error.is(&["valor_invalido", "PixDevolucaoInvalida"]) => {
-            Some(RefusalReason::RefundNotAllowed)
-        }
+        404 if error.is(&["PixNaoEncontrado"]) => Some(RefusalReason::RefundNotAllowed),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use reqwest::Method;
 use super::map::{self, Order};
 use super::session::Session;
 use super::{encoded, wire};
-use crate::answer::{Answer, Rejection};
+use crate::answer::{Answer, Rejection, bounded};
 use crate::envelope::{Envelope, Facts, Kind};
 use crate::transport::Call;
 
@@ -150,7 +150,7 @@ fn acceptance(sent: &wire::Sent) -> Acceptance {
 async fn check_br_code(session: &Session, code: &str, facts: &Facts) -> Result<(), Refusal> {
     let refusal = |reason, code: &str| Refusal {
         reason,
-        code: code.to_owned(),
+        code: bounded(code),
     };
     let later = || refusal(RefusalReason::TryLater, "br_code_unresolved");
     let body = to_json(&serde_json::json!({ "pixCopiaECola": code }));
@@ -266,8 +266,8 @@ fn by_status(sent: &wire::Sent) -> Evidence {
         Some("EM_PROCESSAMENTO") => Evidence::InProgress(acceptance(sent)),
         Some("NAO_REALIZADO") => Evidence::Refused(match sent.scheme_code() {
             Some(code) => Refusal {
-                reason: RefusalReason::Scheme(code.to_owned()),
-                code: code.to_owned(),
+                reason: RefusalReason::Scheme(bounded(code)),
+                code: bounded(code),
             },
             None => Refusal {
                 reason: RefusalReason::Unexplained,

@@ -11,7 +11,7 @@ use super::map::{self, Order};
 use super::payout::{cannot, check_id, to_json, unclear, unreadable_request};
 use super::session::Session;
 use super::{encoded, wire};
-use crate::answer::Answer;
+use crate::answer::{Answer, bounded};
 use crate::envelope::{Envelope, Facts, Kind};
 use crate::transport::Call;
 
@@ -111,7 +111,7 @@ pub(super) fn read_lookup(facts: &Facts, answer: &Answer) -> Evidence {
         // `motivo` is free text: kept for people, never decided on.
         Some("NAO_REALIZADO") => Evidence::Refused(Refusal {
             reason: RefusalReason::Unexplained,
-            code: refund.motivo.unwrap_or_else(|| "NAO_REALIZADO".to_owned()),
+            code: bounded(refund.motivo.as_deref().unwrap_or("NAO_REALIZADO")),
         }),
         Some(_) | None => {
             tracing::warn!(

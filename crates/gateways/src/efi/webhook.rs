@@ -7,6 +7,7 @@
 //! without it are understood as well.
 
 use app::ports::gateway::{GatewayTrouble, Hint, InboundRefusal, InboundRequest, ParsedInbound};
+use percent_encoding::percent_decode_str;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -48,7 +49,8 @@ fn is_from_efi(expected: &SecretString, request: &InboundRequest) -> bool {
         .path
         .strip_prefix(PATH)
         .map(|rest| rest.strip_suffix(SUFFIX).unwrap_or(rest))
-        .is_some_and(|given| secret::same(expected, given.as_bytes()));
+        .map(|given| percent_decode_str(given).collect::<Vec<u8>>())
+        .is_some_and(|given| secret::same(expected, &given));
     let in_query = query_value(&request.query, "hmac")
         // Without `&ignorar=` behind it the suffix is glued to the secret.
         .map(|given| given.strip_suffix(SUFFIX).unwrap_or(&given).to_owned())

@@ -16,7 +16,7 @@ use super::map::{self, Order};
 use super::payout::{cannot, check_reference, encoded, identification, to_json};
 use super::session::{Session, number};
 use super::{OrderSettings, pay_in, wire};
-use crate::answer::{Answer, Failure, Rejection};
+use crate::answer::{Answer, Failure, Rejection, bounded};
 use crate::envelope::{Envelope, Facts, Kind};
 use crate::time;
 use crate::transport::Call;
@@ -114,9 +114,7 @@ pub(super) fn classify(facts: &Facts, answer: &Answer) -> ChargeAnswer {
     if payment.status.as_deref() == Some("rejected") {
         return ChargeAnswer::NotDone(Refusal {
             reason: RefusalReason::Unexplained,
-            code: payment
-                .status_detail
-                .unwrap_or_else(|| "rejected".to_owned()),
+            code: bounded(payment.status_detail.as_deref().unwrap_or("rejected")),
         });
     }
     created(&payment).unwrap_or(ChargeAnswer::Unknown(UnknownCause::UnrecognizedAnswer))

@@ -48,10 +48,6 @@ impl Names {
         found
     }
 
-    fn first(&self) -> &str {
-        self.0.first().map_or("", String::as_str)
-    }
-
     fn has(&self, name: &str) -> bool {
         self.0.iter().any(|own| own == name)
     }
@@ -82,12 +78,8 @@ pub(super) enum Order {
 /// Classifies an answer that is not a recognized success.
 pub(super) fn reject(order: Order, answer: &Answer) -> Rejection {
     let names = Names::read(answer);
-    let code = |fallback: &str| match names.first() {
-        "" => fallback.to_owned(),
-        name => name.to_owned(),
-    };
     match answer.status {
-        401 | 403 => Rejection::not_done(RefusalReason::NotAuthorized, &code("unauthorized")),
+        401 | 403 => Rejection::not_done(RefusalReason::NotAuthorized, "unauthorized"),
         429 if names.has("too_many_requests") => {
             Rejection::not_done(RefusalReason::TryLater, "too_many_requests")
         }

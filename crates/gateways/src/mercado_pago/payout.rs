@@ -19,7 +19,7 @@ use domain::tax_id::TaxId;
 use super::map::{self, Order};
 use super::session::{Session, number};
 use super::{OrderSettings, wire};
-use crate::answer::{Answer, Rejection};
+use crate::answer::{Answer, Rejection, bounded};
 use crate::envelope::{Envelope, Facts, Kind};
 
 const PATH: &str = "/v1/transaction-intents/process";
@@ -169,7 +169,7 @@ pub(super) fn classify(facts: &Facts, answer: &Answer) -> SendVerdict {
     };
     let amount = Money::from_cents(facts.amount_cents).ok();
     match &intent.id {
-        Some(id) if is_ours(&facts.attempt_key, amount, &intent) => {
+        Some(id) if !id.0.is_empty() && is_ours(&facts.attempt_key, amount, &intent) => {
             SendVerdict::Accepted(Acceptance {
                 gateway_reference: Some(id.0.clone()),
                 end_to_end_id: None,
@@ -362,7 +362,7 @@ fn evidence(end: &End, id: &str) -> Evidence {
         }),
         End::Refused(reason, code) => Evidence::Refused(Refusal {
             reason: reason.clone(),
-            code: code.clone(),
+            code: bounded(code),
         }),
         End::Unclear => {
             tracing::warn!(
