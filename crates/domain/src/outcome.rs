@@ -177,8 +177,8 @@ impl RefusalReason {
         }
     }
 
-    /// Reads the stored form; `code` is the code stored beside it.
-    pub fn parse(text: &str, code: &str) -> Option<RefusalReason> {
+    /// Reads the code; a scheme refusal is not known by it alone.
+    pub fn parse(text: &str) -> Option<RefusalReason> {
         [
             RefusalReason::TryLater,
             RefusalReason::NotAuthorized,
@@ -193,7 +193,6 @@ impl RefusalReason {
             RefusalReason::RiskRefused,
             RefusalReason::BrCodeRefused,
             RefusalReason::RefundNotAllowed,
-            RefusalReason::Scheme(code.to_owned()),
             RefusalReason::Unexplained,
         ]
         .into_iter()
@@ -315,8 +314,11 @@ mod tests {
         for cause in NeverSent::ALL {
             assert_eq!(NeverSent::parse(cause.as_str()), Some(*cause));
         }
-        let scheme = RefusalReason::Scheme("AC03".into());
-        assert_eq!(RefusalReason::parse(scheme.as_str(), "AC03"), Some(scheme));
-        assert_eq!(RefusalReason::parse("nonsense", ""), None);
+        assert_eq!(
+            RefusalReason::parse("risk_refused"),
+            Some(RefusalReason::RiskRefused)
+        );
+        assert_eq!(RefusalReason::parse("scheme_refused"), None);
+        assert_eq!(RefusalReason::parse("nonsense"), None);
     }
 }

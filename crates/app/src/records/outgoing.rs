@@ -294,6 +294,23 @@ enum StoredVerdict {
     },
 }
 
+/// Scheme refusals keep their code with the reason, whatever code the gateway wrapped them in.
+const SCHEME_PREFIX: &str = "scheme:";
+
+fn reason_text(reason: &RefusalReason) -> String {
+    match reason {
+        RefusalReason::Scheme(code) => format!("{SCHEME_PREFIX}{code}"),
+        other => other.as_str().to_owned(),
+    }
+}
+
+fn parse_reason(text: &str) -> Option<RefusalReason> {
+    match text.strip_prefix(SCHEME_PREFIX) {
+        Some(code) => Some(RefusalReason::Scheme(code.to_owned())),
+        None => RefusalReason::parse(text),
+    }
+}
+
 /// A send's verdict as stored.
 pub fn verdict_text(verdict: &SendVerdict) -> String {
     write(&match verdict.clone() {
@@ -312,7 +329,7 @@ pub fn verdict_text(verdict: &SendVerdict) -> String {
             end_to_end_id,
         },
         SendVerdict::NotDone(Refusal { reason, code }) => StoredVerdict::NotDone {
-            reason: reason.as_str().to_owned(),
+            reason: reason_text(&reason),
             code,
         },
         SendVerdict::NeverSent(cause) => StoredVerdict::NeverSent {
@@ -342,7 +359,7 @@ pub fn parse_verdict(text: &str) -> Option<SendVerdict> {
             end_to_end_id,
         }),
         StoredVerdict::NotDone { reason, code } => SendVerdict::NotDone(Refusal {
-            reason: RefusalReason::parse(&reason, &code)?,
+            reason: parse_reason(&reason)?,
             code,
         }),
         StoredVerdict::NeverSent { cause } => SendVerdict::NeverSent(NeverSent::parse(&cause)?),
@@ -397,7 +414,7 @@ pub fn evidence_text(evidence: &Evidence) -> String {
             end_to_end_id,
         },
         Evidence::Refused(Refusal { reason, code }) => StoredEvidence::Refused {
-            reason: reason.as_str().to_owned(),
+            reason: reason_text(&reason),
             code,
         },
         Evidence::InProgress(Acceptance {
@@ -445,7 +462,7 @@ pub fn judge_stored(attempt: &AttemptRecord) -> Option<AttemptOutcome> {
                 }));
             }
             StoredEvidence::Refused { reason, code } => {
-                let reason = RefusalReason::parse(&reason, &code)?;
+                let reason = parse_reason(&reason)?;
                 evidence.push(Evidence::Refused(Refusal { reason, code }));
             }
             StoredEvidence::InProgress {
@@ -487,7 +504,7 @@ mod tests {
             }),
             SendVerdict::NotDone(Refusal {
                 reason: RefusalReason::Scheme("AC03".into()),
-                code: "AC03".into(),
+                code: "wrapped".into(),
             }),
             SendVerdict::NeverSent(NeverSent::Connect),
             SendVerdict::Unknown(UnknownCause::Timeout),

@@ -55,6 +55,7 @@ fn a_worker_may_die_at_any_await() {
             world.runtime.block_on(async {
                 world.work_for(Span::from_seconds(1_200)).await;
                 world.audit(id).await;
+                world.audit_sends(&[id]).await;
                 assert_eq!(
                     world.record(id).await.row.stage,
                     "settled",
@@ -92,6 +93,7 @@ fn a_worker_may_freeze_past_its_lease_at_any_await() {
             world.runtime.block_on(async {
                 world.work_for(Span::from_seconds(1_200)).await;
                 world.audit(id).await;
+                world.audit_sends(&[id]).await;
                 assert_eq!(
                     world.record(id).await.row.stage,
                     "settled",
@@ -123,6 +125,7 @@ fn a_payment_whose_jobs_are_all_gone_gets_a_new_one() {
         app::sweeper::sweep(world.app.clone()).await.unwrap();
         world.work_for(Span::from_seconds(60)).await;
         world.audit(id).await;
+        world.audit_sends(&[id]).await;
         assert_eq!(world.record(id).await.row.stage, "settled");
     });
 }

@@ -15,6 +15,7 @@ fn end_of(script: Script) -> (String, Option<&'static str>, usize) {
         let id = world.request("order-1", 1_000).await;
         world.work_for(Span::from_seconds(600)).await;
         world.audit(id).await;
+        world.audit_sends(&[id]).await;
         let record = world.record(id).await;
         let wallet = world.app.store.wallet(world.wallet).await.unwrap().unwrap();
         let spent = if record.row.stage == "settled" {
@@ -178,6 +179,7 @@ fn what_stays_unknown_goes_to_people_with_the_money_held() {
         let id = world.request("order-1", 1_000).await;
         world.work_for(Span::from_seconds(3_600)).await;
         world.audit(id).await;
+        world.audit_sends(&[id]).await;
         assert_eq!(world.record(id).await.row.stage, "in_review");
         let wallet = world.app.store.wallet(world.wallet).await.unwrap().unwrap();
         assert_eq!(wallet.held.cents(), 1_000);

@@ -38,6 +38,7 @@ fn two_workers_share_the_queue_and_pay_each_order_once() {
                 assert_eq!(world.record(*id).await.row.stage, "settled", "seed {seed}");
                 world.audit(*id).await;
             }
+            world.audit_sends(&ids).await;
             assert_eq!(world.executed().len(), ids.len());
             let wallet = world.app.store.wallet(world.wallet).await.unwrap().unwrap();
             assert_eq!(
