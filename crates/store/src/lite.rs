@@ -315,21 +315,20 @@ fn write_all(mut tx: Tx, mut queue: mpsc::Receiver<Queued>) {
 
 /// The same on the caller, with one connection.
 pub(crate) struct Inline {
-    tx: Mutex<Option<Tx>>,
-    _lock: Option<File>,
+    /// The connection and, for a file, the lock that goes with it.
+    held: Mutex<Option<(Tx, Option<File>)>>,
 }
 
 impl Inline {
     pub(crate) fn new(tx: Tx, lock: Option<File>) -> Inline {
         Inline {
-            tx: Mutex::new(Some(tx)),
-            _lock: lock,
+            held: Mutex::new(Some((tx, lock))),
         }
     }
 
     pub(crate) fn write(&self, requests: &[Request]) -> Vec<Outcome> {
-        let mut guard = lock(&self.tx);
-        let Some(tx) = guard.as_mut() else {
+        let mut guard = lock(&self.held);
+        let Some((tx, _)) = guard.as_mut() else {
             return all_failed(requests.len(), "the store is closed");
         };
         requests
@@ -339,14 +338,14 @@ impl Inline {
     }
 
     pub(crate) fn read<T>(&self, query: &Query<T>) -> Result<T, StoreError> {
-        let mut guard = lock(&self.tx);
-        let tx = guard
+        let mut guard = lock(&self.held);
+        let (tx, _) = guard
             .as_mut()
             .ok_or_else(|| unavailable("the store is closed"))?;
         run_query(tx, query)
     }
 
     pub(crate) fn close(&self) {
-        drop(lock(&self.tx).take());
+        drop(lock(&self.held).take());
     }
 }

@@ -41,6 +41,11 @@ const RULES: &[(&str, &str, &Sql)] = &[
     ),
     ("events.gapless", "last version", check::EVENT_GAP),
     (
+        "events.gapless",
+        "version without its event",
+        check::EVENT_MISSING,
+    ),
+    (
         "transactions.journal",
         "centavos without a journal",
         check::SUCCESS_WITHOUT_JOURNAL,

@@ -47,8 +47,10 @@ statements! {
         sqlite concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'");
     FINISH_JOB: jobs, "UPDATE jobs SET state = 'done', leased = 0, visible_at = NULL WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";
     RESCHEDULE_JOB: jobs, "UPDATE jobs SET leased = 0, visible_at = ?, tries = ?, last_error = ? WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";
+    // The caller's clock says until when; leases are liveness only, so a skew costs time, not money.
     EXTEND_LEASE: jobs, "UPDATE jobs SET visible_at = ? WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";
     BURY_JOB: jobs, "UPDATE jobs SET state = 'dead', leased = 0, visible_at = NULL, last_error = ? WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";
+    // A leased job is not woken: its worker is looking, and says itself when to look again.
     WAKE_JOBS: jobs, "UPDATE jobs SET visible_at = ? WHERE transaction_id = ? AND state = 'ready' AND leased = 0 AND visible_at > ?";
     NEXT_JOB_AT: jobs, "SELECT MIN(visible_at) FROM jobs WHERE visible_at IS NOT NULL";
     JOBS: jobs, concat!("SELECT ", job_columns!(), " FROM jobs ORDER BY id DESC LIMIT ?");

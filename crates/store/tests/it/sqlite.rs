@@ -68,6 +68,12 @@ async fn what_was_committed_is_there_after_closing() {
     store.close().await;
     let inline = SqlStore::inline(&config, keyring()).unwrap();
     assert_eq!(inline.user(user(1).id).await.unwrap(), Some(user(1)));
+    assert!(matches!(
+        refused(&config, keyring()).await,
+        OpenError::InUse(_)
+    ));
+    inline.close().await;
+    open(&config, keyring()).await.unwrap().close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,7 @@ pub async fn a_sound_database_has_no_broken_rows(environment: Arc<Environment>) 
                 kind: Kind::Charge,
                 ..payout(2, 2)
             }),
+            Write::InsertEvent(event(2, Some((2, 1)))),
             Write::InsertPayIn(pay_in(2, Some(2))),
             Write::InsertJournal(journal),
             Write::InsertPayIn(pay_in(3, None)),
@@ -93,6 +94,7 @@ pub async fn each_broken_rule_is_named_with_its_row(environment: Arc<Environment
         "attempts.licence",
         vec![
             Write::InsertTransaction(payout(1, 1)),
+            Write::InsertEvent(event(1, Some((1, 1)))),
             Write::InsertAttempt(not_live(10, 1, 1)),
             Write::InsertAttempt(attempt(11, 1, 2)),
         ],
@@ -114,14 +116,37 @@ pub async fn each_broken_rule_is_named_with_its_row(environment: Arc<Environment
     let mut writes = settled(4);
     writes.retain(|write| !matches!(write, Write::InsertJournal(_)));
     found("transactions.journal", writes).await;
-    // A send still open when all was over.
-    let mut writes = settled(5);
-    writes.push(Write::InsertSend(send(5, 2)));
-    found("sends.closed", writes).await;
+    // Money given back while a send was still open.
+    let given_back = TransactionRow {
+        status: Status::Failed,
+        stage: "rejected".into(),
+        ..payout(5, 5)
+    };
+    found(
+        "sends.closed",
+        vec![
+            Write::InsertTransaction(given_back),
+            Write::InsertEvent(event(5, Some((5, 1)))),
+            Write::InsertAttempt(attempt(5, 5, 1)),
+            Write::InsertSend(send(5, 1)),
+        ],
+    )
+    .await;
     // Versions 1 and 3.
-    let mut writes = settled(6);
-    writes.push(Write::InsertEvent(event(60, Some((6, 3)))));
+    let gap = TransactionRow {
+        version: 3,
+        ..payout(6, 6)
+    };
+    let events = [event(6, Some((6, 1))), event(60, Some((6, 3)))];
+    let mut writes = vec![Write::InsertTransaction(gap)];
+    writes.extend(events.map(Write::InsertEvent));
     found("events.gapless", writes).await;
+    // A version whose event is missing.
+    found(
+        "events.gapless",
+        vec![Write::InsertTransaction(payout(61, 6))],
+    )
+    .await;
     // A pay-in that was never credited, and a credit without a pay-in.
     found(
         "pay_ins.credited_once",
@@ -145,7 +170,11 @@ pub async fn each_broken_rule_is_named_with_its_row(environment: Arc<Environment
     };
     found(
         "transactions.failed_but_done",
-        vec![Write::InsertTransaction(failed), Write::InsertAttempt(done)],
+        vec![
+            Write::InsertTransaction(failed),
+            Write::InsertEvent(event(9, Some((9, 1)))),
+            Write::InsertAttempt(done),
+        ],
     )
     .await;
     found("sends.attempt", vec![Write::InsertSend(send(404, 1))]).await;
