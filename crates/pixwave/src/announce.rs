@@ -1,0 +1,52 @@
+//! What the server says on standard output when it serves: where, and who may sign in.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+
+use crate::wire::Running;
+
+/// Prints the addresses; the line `listening on URL` is what scripts wait for.
+pub fn print(running: &Running) -> Result<()> {
+    let text = text(running)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("standard output cannot be written")
+}
+
+fn text(running: &Running) -> Result<String> {
+    let mut text = String::new();
+    let url = &running.url;
+    writeln!(text, "PixWave {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(text)?;
+    writeln!(text, "  description   {url}/docs   {url}/openapi.json")?;
+    if let Some(sandbox) = running.sandbox() {
+        writeln!(
+            text,
+            "  gateways      played by the sandbox: no real money moves"
+        )?;
+        writeln!(text, "    efi            {}", sandbox.efi().base_url)?;
+        writeln!(
+            text,
+            "    mercado_pago   {}",
+            sandbox.mercado_pago().base_url
+        )?;
+        writeln!(
+            text,
+            "    controls       {url}/sandbox/ledger   {}",
+            sandbox.control_url()
+        )?;
+    }
+    if let Some(demo) = &running.demo {
+        writeln!(text, "  demo accounts")?;
+        let operators = demo.operators.iter().map(|who| ("operator", who));
+        for (role, who) in std::iter::once(("customer", &demo.customer)).chain(operators) {
+            writeln!(text, "    {role}       {:<24} {}", who.email, who.password)?;
+        }
+    }
+    writeln!(text)?;
+    writeln!(text, "listening on {url}")?;
+    Ok(text)
+}

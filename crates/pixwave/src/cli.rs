@@ -1,0 +1,109 @@
+//! The commands and their arguments.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::{announce, commands, demo, lifecycle, logs, wire};
+
+/// A self-hosted digital wallet for PIX payments.
+///
+/// Without a command everything runs in one process. Settings come from environment variables and
+/// a `.env` file in the current folder; `.env.example` documents them.
+#[derive(Parser)]
+#[command(name = "pixwave", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process (the default)
+    All,
+    /// Bring the database's schema to this program's version
+    Migrate,
+    /// Write the demo customer, the operators and the opening balances (sandbox only)
+    Seed,
+    /// Keys of the application
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The people who operate the service
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// Check every invariant of the database; fails when one is broken
+    Check,
+    /// Check the configuration and whether every outside system can be reached
+    Doctor,
+    /// Ask the server on HTTP_HOST:HTTP_PORT whether it is ready
+    Health,
+    /// Say why a transaction went where it went
+    Explain {
+        /// Such as txn_0192…
+        transaction: String,
+    },
+    /// Print the OpenAPI description of the API
+    Openapi,
+    /// A guided tour against a server of its own: every promise shown and checked
+    Demo,
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Print a new APP_KEY
+    Generate,
+}
+
+#[derive(Subcommand)]
+enum OperatorCommand {
+    /// Add an operator; the password is read from standard input
+    Add {
+        email: String,
+        #[arg(long, default_value = "Operator")]
+        name: String,
+    },
+}
+
+/// Does what the arguments ask.
+///
+/// # Errors
+/// `config::Problems` when the configuration is wrong, else what failed, as one line.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    wire::install_tls();
+    match cli.command.unwrap_or(Command::All) {
+        // These need no configuration.
+        Command::Key(KeyCommand::Generate) => commands::key::generate(),
+        Command::Openapi => commands::openapi::print(),
+        Command::Demo => demo::run().await,
+        command => configured(command, Config::from_environment()?).await,
+    }
+}
+
+async fn configured(command: Command, config: Config) -> Result<ExitCode> {
+    logs::install(&config.log)?;
+    match command {
+        Command::All => all(config).await,
+        Command::Migrate => commands::migrate::run(&config).await,
+        Command::Seed => commands::seed::run(&config).await,
+        Command::Operator(OperatorCommand::Add { email, name }) => {
+            commands::operator::add(&config, email, name).await
+        }
+        Command::Check => commands::check::run(&config).await,
+        Command::Doctor => commands::doctor::run(&config).await,
+        Command::Health => commands::health::run(&config).await,
+        Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
+        Command::Key(_) | Command::Openapi | Command::Demo => {
+            unreachable!("these were run without a configuration")
+        }
+    }
+}
+
+async fn all(config: Config) -> Result<ExitCode> {
+    let signals = lifecycle::StopSignals::listen()?;
+    let running = wire::start(config).await?;
+    announce::print(&running)?;
+    lifecycle::run_until_stopped(running, signals).await?;
+    Ok(ExitCode::SUCCESS)
+}

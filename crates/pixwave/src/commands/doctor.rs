@@ -1,0 +1,325 @@
+//! `pixwave doctor`: the configuration and every outside system, one line each.
+//!
+//! A line is `ok`, a `warning` about what works but should be better, or `FAILED`; one that failed
+//! fails the command. With a public address the gateways are told where to notify.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use app::ports::runtime::Runtime as _;
+use domain::gateway::Gateway;
+use domain::time::{Moment, Span};
+use gateways::{Environment, certificate_facts};
+use secrecy::ExposeSecret as _;
+
+use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
+use crate::runtime::SystemRuntime;
+use crate::{clients, database, table};
+
+/// A certificate this close to its end is warned of.
+const EXPIRY_WARNING: Span = Span::from_days(30);
+/// Signatures of webhooks and tokens suffer from clocks further apart.
+const CLOCK_LIMIT: Duration = Duration::from_secs(5);
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    Warning,
+    Failed,
+}
+
+struct Line {
+    what: String,
+    state: State,
+    detail: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Line>);
+
+impl Findings {
+    fn add(&mut self, what: impl Into<String>, state: State, detail: impl Into<String>) {
+        self.0.push(Line {
+            what: what.into(),
+            state,
+            detail: detail.into(),
+        });
+    }
+
+    fn failed(&self) -> usize {
+        let failed = self.0.iter().filter(|line| line.state == State::Failed);
+        failed.count()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let row = |line: &Line| {
+            let state = match line.state {
+                State::Ok => "ok",
+                State::Warning => "warning",
+                State::Failed => "FAILED",
+            };
+            vec![state.to_owned(), line.what.clone(), line.detail.clone()]
+        };
+        table::lines(&self.0.iter().map(row).collect::<Vec<_>>())
+    }
+}
+
+pub async fn run(config: &Config) -> Result<ExitCode> {
+    let mut findings = Findings::default();
+    configuration(config, &mut findings);
+    check_database(config, &mut findings).await;
+    match &config.gateways {
+        Gateways::Sandbox(_) => findings.add(
+            "gateways",
+            State::Ok,
+            "played by the sandbox, which starts with the server: no real money moves",
+        ),
+        Gateways::Real(real) => check_gateways(config, real, &mut findings).await,
+    }
+    for line in findings.lines() {
+        println!("{line}");
+    }
+    Ok(match findings.failed() {
+        0 => ExitCode::SUCCESS,
+        count => {
+            println!("{count} failed");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn configuration(config: &Config, findings: &mut Findings) {
+    let settings = &config.settings;
+    findings.add("listens on", State::Ok, config.http.address().to_string());
+    let key = match &config.app_key {
+        Some(_) => "APP_KEY",
+        None => "pixwave.key beside the database",
+    };
+    findings.add("application key", State::Ok, key);
+    findings.add(
+        "preferred gateways",
+        State::Ok,
+        format!(
+            "payouts {}, charges {}",
+            settings.primary_payout, settings.primary_charge
+        ),
+    );
+    findings.add(
+        "limits per wallet",
+        State::Ok,
+        format!(
+            "{} per payment, {} per day, {} per night",
+            reais(settings.default_limits.per_transaction),
+            reais(settings.default_limits.per_day),
+            reais(settings.default_limits.per_night),
+        ),
+    );
+    findings.add(
+        "T_end",
+        State::Ok,
+        format!(
+            "no payout is pending for longer than {}, then people review it",
+            words(longest_pending(settings))
+        ),
+    );
+}
+
+async fn check_database(config: &Config, findings: &mut Findings) {
+    let what = format!("database {}", config.database.shown());
+    let runtime = SystemRuntime::default();
+    let opened = match database::open_for_reading(config, &runtime).await {
+        Ok(opened) => opened,
+        Err(error) => return findings.add(what, State::Failed, format!("{error:#}")),
+    };
+    findings.add(
+        &what,
+        State::Ok,
+        "opens with this key, at this program's version",
+    );
+    match app::ports::store::Store::ready(opened.store.as_ref()).await {
+        Ok(()) if config.database.durability_required => {
+            findings.add("durability", State::Ok, "a commit survives a power cut");
+        }
+        Ok(()) => findings.add(
+            "durability",
+            State::Warning,
+            "not required (DB_DURABILITY=accepted): a power cut may undo commits",
+        ),
+        Err(error) => findings.add("durability", State::Failed, error.to_string()),
+    }
+    opened.store.close().await;
+}
+
+async fn check_gateways(config: &Config, real: &RealGateways, findings: &mut Findings) {
+    let runtime = std::sync::Arc::new(SystemRuntime::default());
+    let now = runtime.now();
+    certificate(real, now, findings);
+    if real.mercado_pago.signing_key.is_none() {
+        findings.add(
+            "mercado_pago payouts",
+            State::Warning,
+            "MERCADOPAGO_SIGNING_KEY is not set: production refuses unsigned payouts",
+        );
+    }
+    if real
+        .mercado_pago
+        .access_token
+        .expose_secret()
+        .starts_with("TEST-")
+    {
+        findings.add(
+            "mercado_pago token",
+            State::Warning,
+            "a test token: nothing moves",
+        );
+    }
+    clock(&real.mercado_pago.base_url, findings).await;
+    let public_url = config.http.public_url.as_deref();
+    let runtime: std::sync::Arc<dyn app::ports::runtime::Runtime> = runtime;
+    let clients = match clients::real(real, public_url, &config.gateway_http, &runtime) {
+        Ok(clients) => clients,
+        Err(error) => return findings.add("gateways", State::Failed, format!("{error:#}")),
+    };
+    for gateway in Gateway::ALL {
+        let Some(client) = clients.get(&gateway) else {
+            continue;
+        };
+        match client.probe().await {
+            Ok(()) => findings.add(
+                format!("{gateway} answers"),
+                State::Ok,
+                "with our credentials",
+            ),
+            Err(error) => {
+                findings.add(format!("{gateway} answers"), State::Failed, error.message);
+                continue;
+            }
+        }
+        let what = format!("{gateway} webhook");
+        match public_url {
+            None => findings.add(
+                what,
+                State::Warning,
+                "PUBLIC_URL is not set: payments are noticed by asking only",
+            ),
+            Some(url) => match client.ensure_webhook(url).await {
+                Ok(()) => findings.add(what, State::Ok, format!("registered below {url}")),
+                Err(error) => findings.add(what, State::Failed, error.message),
+            },
+        }
+    }
+}
+
+fn certificate(real: &RealGateways, now: Moment, findings: &mut Findings) {
+    let what = "efi certificate";
+    let facts = match certificate_facts(&real.efi.certificate) {
+        Ok(facts) => facts,
+        Err(error) => return findings.add(what, State::Failed, error.to_string()),
+    };
+    let left = words(facts.expires_at.since(now));
+    let (state, detail) = if facts.expires_at <= now {
+        (State::Failed, "it has expired".to_owned())
+    } else if facts.valid_from > now {
+        (State::Failed, "it is not valid yet".to_owned())
+    } else if facts.expires_at.since(now) < EXPIRY_WARNING {
+        (State::Warning, format!("it expires in {left}"))
+    } else {
+        (State::Ok, format!("valid for {left}"))
+    };
+    findings.add(what, state, detail);
+    let is_test_host = real.efi.base_url.contains("-h.");
+    let (state, detail) = match facts.environment {
+        Environment::Production if is_test_host => (
+            State::Failed,
+            "made for production, but GERENCIANET_BASE_URL is the test environment",
+        ),
+        Environment::Homologation if !is_test_host => (
+            State::Failed,
+            "made for the test environment, but GERENCIANET_BASE_URL is not",
+        ),
+        Environment::Production => (State::Ok, "production"),
+        Environment::Homologation => (State::Ok, "test environment: no real money moves"),
+        Environment::Other => (State::Warning, "not made by Efí"),
+    };
+    findings.add("efi environment", state, detail);
+}
+
+/// This machine's clock against the `Date` of a gateway's answer, whatever the answer is.
+async fn clock(url: &str, findings: &mut Findings) {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(CALL_LIMIT)
+        .build();
+    let answer = match client {
+        Ok(client) => client.head(url).send().await,
+        Err(error) => Err(error),
+    };
+    let date = answer.ok().and_then(|answer| {
+        let date = answer
+            .headers()
+            .get(http::header::DATE)?
+            .to_str()
+            .ok()?
+            .to_owned();
+        let date = jiff::fmt::rfc2822::parse(&date).ok()?;
+        u64::try_from(date.timestamp().as_second()).ok()
+    });
+    let Some(date) = date else {
+        return findings.add(
+            "clock",
+            State::Warning,
+            format!("{url} tells no time to compare with"),
+        );
+    };
+    let here = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let apart = here.abs_diff(Duration::from_secs(date));
+    let (state, detail) = match apart > CLOCK_LIMIT {
+        true => (State::Failed, format!("{} s from {url}", apart.as_secs())),
+        false => (
+            State::Ok,
+            format!("within {} s of {url}", CLOCK_LIMIT.as_secs()),
+        ),
+    };
+    findings.add("clock", state, detail);
+}
+
+/// A length of time in its two largest units.
+fn words(span: Span) -> String {
+    let minutes = span.millis() / 60_000;
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min"),
+        (0, hours) => format!("{hours} h {minutes} min"),
+        (days, hours) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Folder, config};
+
+    #[test]
+    fn lengths_of_time_in_words() {
+        for (seconds, text) in [(90, "1 min"), (7_260, "2 h 1 min"), (180_000, "2 d 2 h")] {
+            assert_eq!(words(Span::from_seconds(seconds)), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_fails() {
+        let folder = Folder::new();
+        let mut findings = Findings::default();
+        check_database(&config(&folder, &[]), &mut findings).await;
+        assert_eq!(findings.failed(), 1);
+        assert!(
+            findings.lines()[0].contains("there is no database"),
+            "{:?}",
+            findings.lines()
+        );
+    }
+}

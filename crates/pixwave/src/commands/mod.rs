@@ -1,0 +1,11 @@
+//! The commands beside running the service, one file each.
+
+pub mod check;
+pub mod doctor;
+pub mod explain;
+pub mod health;
+pub mod key;
+pub mod migrate;
+pub mod openapi;
+pub mod operator;
+pub mod seed;

@@ -1,0 +1,14 @@
+//! `pixwave openapi`: the API's description as JSON.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+pub fn print() -> Result<ExitCode> {
+    let document = api::openapi();
+    let text = document
+        .to_pretty_json()
+        .context("the description is no JSON")?;
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}

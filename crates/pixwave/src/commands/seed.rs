@@ -1,0 +1,38 @@
+//! `pixwave seed`: the first content of an embedded database, once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use crate::config::Config;
+use crate::runtime::SystemRuntime;
+use crate::{database, demo_data, wire};
+
+pub async fn run(config: &Config) -> Result<ExitCode> {
+    if !config.is_embedded() {
+        bail!("real gateways are configured: demo data has no place there");
+    }
+    let runtime = Arc::new(SystemRuntime::default());
+    let opened = database::open_migrated(config, &runtime).await?;
+    let app = wire::build_app(config, opened.store.clone(), Default::default(), runtime);
+    let before = app.is_seeded().await?;
+    let credentials = demo_data::seed(&app, &opened.key).await?;
+    opened.store.close().await;
+    println!(
+        "{}",
+        if before {
+            "it was seeded before"
+        } else {
+            "seeded"
+        }
+    );
+    println!(
+        "customer  {}  {}",
+        credentials.customer.email, credentials.customer.password
+    );
+    for operator in &credentials.operators {
+        println!("operator  {}  {}", operator.email, operator.password);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,32 @@
+//! The program's parts: configuration, wiring, life cycle and commands.
+//!
+//! ```text
+//! main ─ cli ─┬─ commands ── database, clients
+//!             └─ wire::start ─ config ► database ► sandbox or real clients ► app
+//!                    │                   ► demo_data (once) ► serve (api) ► workers, periodic tasks
+//!                    └─ lifecycle: runs until a signal or until a part ends by itself
+//! ```
+//!
+//! Only this crate reads the environment, the clock and the machine's randomness, and only
+//! [`wire`] knows every other crate. It is a library so that tests can start the whole service in
+//! their own process.
+
+pub mod announce;
+pub mod app_key;
+pub mod cli;
+pub mod clients;
+pub mod commands;
+pub mod config;
+pub mod database;
+pub mod demo;
+pub mod demo_data;
+pub mod floats;
+pub mod lifecycle;
+pub mod logs;
+pub mod presence;
+pub mod runtime;
+pub mod serve;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod wire;

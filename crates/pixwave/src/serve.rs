@@ -1,0 +1,124 @@
+//! The HTTP server: bounded connections, slow senders cut off, a stop that lets answers end.
+//!
+//! Each connection is a task. When told to stop, the listener closes, idle connections end, and
+//! those in the middle of a request get their answer and are closed after it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// Connections at once; more wait to be accepted.
+const CONNECTIONS: usize = 4_096;
+/// A request's head must have arrived by then.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// After a failed accept, such as for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until told to stop; returns when the last connection has ended.
+pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = told(&mut stop) => break,
+        };
+        let (stream, peer, place) = accepted;
+        connections.spawn(converse(stream, peer, router.clone(), stop.clone(), place));
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    loop {
+        let place = places.clone().acquire_owned().await;
+        let place = place.expect("the semaphore is never closed");
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, place),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Waits until the server is to stop, also when whoever would say so has gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _gone = stop.wait_for(|stopping| *stopping).await;
+}
+
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+) {
+    // Small answers go out at once; where it cannot be set, they go out a little later.
+    let _ = stream.set_nodelay(true);
+    let stopping = stop.clone();
+    let service =
+        service_fn(move |request| answer(router.clone(), request, peer, *stopping.borrow()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The other side went away or spoke something else: nothing that anybody here must know.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    stopping: bool,
+) -> Result<Response<Body>, Infallible> {
+    if stopping && request.uri().path() == "/readyz" {
+        return Ok(not_ready());
+    }
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.oneshot(request).await
+}
+
+/// A server that stops takes no new work, whatever its database says.
+fn not_ready() -> Response<Body> {
+    let body = r#"{"type":"about:blank","title":"Unavailable","status":503,"code":"unavailable","detail":"The server is stopping."}"#;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let kind = http::HeaderValue::from_static("application/problem+json");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}
