@@ -1,0 +1,20 @@
+//! Ids in paths. What is not an id names nothing, so it is `not_found` like an id of nobody's.
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+
+use super::read::Id;
+use crate::error::Problem;
+
+pub struct PathId<T>(pub T);
+
+impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            return Err(Problem::not_found());
+        };
+        T::parse(&text).map(PathId).ok_or_else(Problem::not_found)
+    }
+}
