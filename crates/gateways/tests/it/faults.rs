@@ -3,12 +3,12 @@
 //! The oracle is the sandbox's ledger: whatever the verdict says, nothing executed may be called
 //! not done, and requests received equal sends made.
 
-use app::ports::gateway::ChargeAnswer;
+use app::ports::gateway::{ChargeAnswer, ChargeLookup};
 use domain::gateway::Gateway;
 use domain::outcome::{NeverSent, SendVerdict, UnknownCause};
 use sandbox::{Fault, FaultMode, Operation};
 
-use crate::orders::{attempt, attempt_key, charge, payout, reference};
+use crate::orders::{attempt, attempt_key, charge, payout, reference, refund};
 use crate::sandboxed::{Bench, name};
 
 /// What one faulty payout must be classified as: at Efí, at Mercado Pago.
@@ -225,4 +225,128 @@ async fn a_token_that_cannot_be_had_means_the_order_was_never_sent() {
         .set_fault(name(Gateway::Efi), Fault::new(FaultMode::Healthy))
         .await;
     assert_eq!(client.send_payout(&request).await.class(), "accepted");
+}
+
+/// What one faulty refund must be classified as, at either gateway.
+const REFUNDS: &[(FaultMode, &str)] = &[
+    (FaultMode::Error500, "unknown"),
+    (FaultMode::Error500AfterCommit, "unknown"),
+    (FaultMode::DropReply, "unknown"),
+    (FaultMode::Reject, "not_done"),
+    (FaultMode::AsyncReject, "accepted"),
+    (FaultMode::RateLimited, "not_done"),
+    (FaultMode::Truncated, "unknown"),
+    (FaultMode::Empty2xx, "unknown"),
+    (FaultMode::Html502, "unknown"),
+    (FaultMode::UnknownStatus, "unknown"),
+];
+
+async fn every_refund_fault(gateway: Gateway) {
+    let bench = Bench::start().await;
+    let client = bench.client(gateway);
+    let pay_in = paid(&bench, gateway).await;
+    for (number, (mode, expected)) in (200..).zip(REFUNDS) {
+        let before = client
+            .look_up_pay_in(&pay_in)
+            .await
+            .unwrap()
+            .unwrap()
+            .returned;
+        let order = refund(number, &pay_in, i64::from(number));
+        let request = client.prepare_refund(&order, &before).unwrap();
+        let fault = Fault::on(Operation::Refund, *mode);
+        bench.sandbox.set_fault(name(gateway), fault).await;
+        let verdict = client.send_refund(&request).await;
+        let healthy = Fault::new(FaultMode::Healthy);
+        bench.sandbox.set_fault(name(gateway), healthy).await;
+        assert_eq!(verdict.class(), *expected, "{mode:?}: {verdict:?}");
+
+        let given_back = bench
+            .sandbox
+            .ledger()
+            .iter()
+            .filter(|entry| entry.key.as_ref() == Some(&order.attempt_key))
+            .count();
+        let known = attempt(
+            &order.attempt_key,
+            order.amount,
+            &request,
+            reference(&verdict),
+        );
+        let evidence = client.look_up_refund(&known).await;
+        match evidence.class() {
+            "settled" => assert_eq!(given_back, 1, "{mode:?}"),
+            "not_found" | "refused" => assert_eq!(given_back, 0, "{mode:?}: {evidence:?}"),
+            other => panic!("{mode:?}: {other}"),
+        }
+        if verdict.class() == "not_done" {
+            assert_eq!(given_back, 0, "{mode:?}");
+        }
+    }
+}
+
+/// The key of a pay-in large enough for every refund.
+async fn paid(bench: &Bench, gateway: Gateway) -> String {
+    let client = bench.client(gateway);
+    let order = charge(1, 9000);
+    let request = client.prepare_charge(&order).unwrap();
+    let ChargeAnswer::Created(created) = client.create_charge(&request).await else {
+        panic!("not created");
+    };
+    let path = format!("/sandbox/charges/{}/pay", created.gateway_reference);
+    bench.control(&path, "{}").await;
+    let known = attempt(
+        &order.attempt_key,
+        order.amount,
+        &request,
+        Some(created.gateway_reference),
+    );
+    match client.look_up_charge(&known).await {
+        ChargeLookup::Found(found) => found.pay_ins[0].key.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refund_fault_at_efi() {
+    every_refund_fault(Gateway::Efi).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refund_fault_at_mercado_pago() {
+    every_refund_fault(Gateway::MercadoPago).await;
+}
+
+/// Creating a charge moves no money, but a refusal taken for proof leaves no orphan to look for.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_charge_fault() {
+    let table = [
+        (FaultMode::Error500AfterCommit, "unknown"),
+        (FaultMode::Reject, "not_done"),
+        (FaultMode::RateLimited, "not_done"),
+        (FaultMode::Truncated, "unknown"),
+        (FaultMode::Empty2xx, "unknown"),
+        (FaultMode::Html502, "unknown"),
+        (FaultMode::UnknownStatus, "unknown"),
+    ];
+    let bench = Bench::start().await;
+    for gateway in Gateway::ALL {
+        let client = bench.client(gateway);
+        for (number, (mode, expected)) in (300..).zip(table) {
+            let fault = Fault::on(Operation::Charge, mode);
+            bench.sandbox.set_fault(name(gateway), fault).await;
+            let request = client.prepare_charge(&charge(number, 500)).unwrap();
+            let class = match client.create_charge(&request).await {
+                ChargeAnswer::Created(_) => "created",
+                ChargeAnswer::NotDone(_) => "not_done",
+                ChargeAnswer::NeverSent(_) => "never_sent",
+                ChargeAnswer::Unknown(_) => "unknown",
+            };
+            assert_eq!(class, expected, "{gateway} {mode:?}");
+        }
+        bench
+            .sandbox
+            .set_fault(name(gateway), Fault::new(FaultMode::Healthy))
+            .await;
+    }
 }
