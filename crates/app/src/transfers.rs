@@ -17,7 +17,7 @@ use crate::calendar;
 use crate::commands::{
     Accepted, Caller, MoneyRefusal, MoneyRequest, RequestTransfer, TransferDestination,
 };
-use crate::context::{App, CommitError, Decision, IdSeed};
+use crate::context::{App, Decision, IdSeed};
 use crate::events;
 use crate::idempotency::{self, Claim};
 use crate::ledger::{Books, Heading};
@@ -65,14 +65,7 @@ impl App {
         let decided = self
             .commit("request_transfer", locks, move |locked| unit.decide(locked))
             .await;
-        match decided {
-            Ok((id, replayed)) => Ok(Accepted {
-                view: self.view_of(id).await?,
-                replayed,
-            }),
-            Err(CommitError::Refused(refusal)) => Err(refusal),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+        self.accepted(decided).await
     }
 
     /// A repeated request is answered before its destination is looked up again.

@@ -9,7 +9,7 @@ use domain::status::{Kind, Status};
 use domain::time::Span;
 
 use crate::commands::{Accepted, Caller, MoneyRefusal, MoneyRequest, RequestCharge};
-use crate::context::{App, CommitError, Decision, IdSeed, Settings};
+use crate::context::{App, Decision, IdSeed, Settings};
 use crate::events;
 use crate::idempotency::{self, Claim};
 use crate::jobs;
@@ -47,14 +47,7 @@ impl App {
             ..Locks::default()
         };
         let decided = self.commit("request_charge", locks, move |locked| unit.decide(locked));
-        match decided.await {
-            Ok((id, replayed)) => Ok(Accepted {
-                view: self.view_of(id).await?,
-                replayed,
-            }),
-            Err(CommitError::Refused(refusal)) => Err(refusal),
-            Err(CommitError::Store(error)) => Err(error.into()),
-        }
+        self.accepted(decided.await).await
     }
 }
 

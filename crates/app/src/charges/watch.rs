@@ -26,8 +26,21 @@ use crate::records::outgoing::StoredFailure;
 
 const SHORTEST: Span = Span::from_seconds(2);
 const LONGEST: Span = Span::from_seconds(60);
-/// What the job notes once it has told of a status that this version does not know.
-const UNRECOGNIZED: &str = "the gateway shows a status that is not known";
+/// What people are told once about a charge that stays pending. The job notes that it has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Notice {
+    alert: &'static str,
+    text: &'static str,
+}
+
+const UNRECOGNIZED: Notice = Notice {
+    alert: "unrecognized_status",
+    text: "the gateway shows a status that is not known: a charge stays pending",
+};
+const UNCONFIRMED: Notice = Notice {
+    alert: "expiry_unconfirmed",
+    text: "the gateway does not say whether an expired charge was paid: it stays pending",
+};
 
 pub(super) async fn run(
     app: &App,
@@ -62,7 +75,7 @@ pub(super) async fn run(
     };
     match conclusion(seen, past, watched.is_overdue()) {
         Conclusion::LookAgain => watched.look_again(None).await,
-        Conclusion::Tell => watched.tell_unrecognized().await,
+        Conclusion::Tell(notice) => watched.tell(notice).await,
         Conclusion::End(end) => {
             let ended = end_charge(app, charge.row.id, end, Some(lease)).await;
             ended.map_err(run_failed)
@@ -88,7 +101,7 @@ pub(super) enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Conclusion {
     LookAgain,
-    Tell,
+    Tell(Notice),
     End(End),
 }
 
@@ -96,18 +109,21 @@ enum Conclusion {
 /// that even a gateway that finds nothing has had its time.
 fn conclusion(seen: Seen, past: bool, overdue: bool) -> Conclusion {
     match seen {
+        Seen::Unclear if overdue => Conclusion::Tell(UNCONFIRMED),
         Seen::Unclear => Conclusion::LookAgain,
         Seen::NotFound if overdue => Conclusion::End(End::Expired),
         Seen::NotFound => Conclusion::LookAgain,
         Seen::Found { state, .. } => match state {
             // What was paid in part is credited already; the charge is over all the same.
             ChargeState::Active if past => Conclusion::End(End::Expired),
+            // Paid, but the payment is still not listed, so that it could not be credited.
+            ChargeState::Paid if overdue => Conclusion::Tell(UNCONFIRMED),
             ChargeState::Active | ChargeState::Paid => Conclusion::LookAgain,
             ChargeState::Expired => Conclusion::End(End::Expired),
             ChargeState::Removed if past => Conclusion::End(End::Expired),
             ChargeState::Removed => Conclusion::End(End::Removed),
             ChargeState::Rejected => Conclusion::End(End::Rejected),
-            ChargeState::Unrecognized => Conclusion::Tell,
+            ChargeState::Unrecognized => Conclusion::Tell(UNRECOGNIZED),
         },
     }
 }
@@ -141,22 +157,22 @@ impl Watched<'_> {
         again_at(self.app, self.lease, at, note).await
     }
 
-    /// Tells people once that the gateway speaks of something new, and goes on looking.
-    async fn tell_unrecognized(&self) -> Result<(), JobError> {
-        if self.job.last_error.as_deref() != Some(UNRECOGNIZED) {
+    /// Tells people once, and goes on looking.
+    async fn tell(&self, notice: Notice) -> Result<(), JobError> {
+        if self.job.last_error.as_deref() != Some(notice.text) {
             let mut ids = self.app.ids().start();
             let alert = AlertRow {
                 id: AlertId::from_bytes(ids.make()),
-                kind: "unrecognized_status".to_owned(),
+                kind: notice.alert.to_owned(),
                 transaction_id: Some(self.charge.row.id),
                 gateway: Some(self.attempt.gateway),
-                message: format!("{UNRECOGNIZED}: a charge stays pending"),
+                message: notice.text.to_owned(),
                 raised_at: self.app.now(),
             };
             let writes = events::alert(&mut ids, alert).into();
-            self.app.write_all("unrecognized_status", writes).await?;
+            self.app.write_all(notice.alert, writes).await?;
         }
-        self.look_again(Some(UNRECOGNIZED)).await
+        self.look_again(Some(notice.text)).await
     }
 }
 
@@ -261,8 +277,8 @@ mod tests {
             ),
             (
                 found(ChargeState::Unrecognized),
-                Conclusion::Tell,
-                Conclusion::Tell,
+                Conclusion::Tell(UNRECOGNIZED),
+                Conclusion::Tell(UNRECOGNIZED),
             ),
             (Seen::Unclear, Conclusion::LookAgain, Conclusion::LookAgain),
             (Seen::NotFound, Conclusion::LookAgain, Conclusion::LookAgain),
@@ -271,7 +287,12 @@ mod tests {
             assert_eq!(conclusion(seen, true, false), after, "{seen:?} after");
         }
         assert_eq!(conclusion(Seen::NotFound, true, true), end(End::Expired));
-        assert_eq!(conclusion(Seen::Unclear, true, true), Conclusion::LookAgain);
+        for silent in [Seen::Unclear, found(ChargeState::Paid)] {
+            assert_eq!(
+                conclusion(silent, true, true),
+                Conclusion::Tell(UNCONFIRMED)
+            );
+        }
     }
 
     fn record(steps: &[ChargeStep]) -> TransactionRecord {
