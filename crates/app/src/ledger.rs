@@ -263,6 +263,54 @@ impl Books {
         self.pay_in(heading, wallet, gateway, (amount, Money::ZERO))
     }
 
+    /// A payout to another wallet of ours leaves the payer's wallet.
+    pub fn send_inside(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let debit = available(wallet);
+        let credit = Account::InTransit;
+        self.book(
+            heading,
+            &[Movement {
+                debit,
+                credit,
+                amount,
+            }],
+        )
+    }
+
+    /// It reaches the payee's wallet, in the same commit; what the payee owes is repaid first.
+    pub fn receive_inside(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let row = self
+            .wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))?;
+        let owed = row.receivable.min(amount);
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: Account::InTransit,
+                    credit: available(wallet),
+                    amount,
+                },
+                Movement {
+                    debit: available(wallet),
+                    credit: Account::Receivable(wallet),
+                    amount: owed,
+                },
+            ],
+        )
+    }
+
     /// From wallet to wallet.
     pub fn transfer(
         &mut self,

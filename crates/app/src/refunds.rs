@@ -14,6 +14,7 @@ use crate::events;
 use crate::idempotency::{self, Claim};
 use crate::jobs;
 use crate::ledger::{Books, Heading};
+use crate::payouts::inside::INSIDE_PREFIX;
 use crate::payouts::{Asked, job};
 use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingFacts, OutgoingPrivate};
@@ -41,6 +42,14 @@ impl App {
             &charge,
             request.pay_in_id.map(|id| id.to_string()).as_deref(),
         )?;
+        if pay_in.key.starts_with(INSIDE_PREFIX) {
+            return Err(MoneyRefusal::Invalid {
+                field: "transaction_id",
+                code: "paid_inside",
+                message: "it was paid from another wallet here: give it back with a transfer"
+                    .to_owned(),
+            });
+        }
         let amount = request
             .amount
             .map(|amount| amount.cents().to_string())

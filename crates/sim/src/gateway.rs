@@ -15,6 +15,7 @@ use domain::money::Money;
 use domain::outcome::{
     Acceptance, Evidence, Execution, Refusal, RefusalReason, SendVerdict, UnknownCause,
 };
+use domain::pix::br_code::{DynamicCode, encode_dynamic};
 use domain::time::{Moment, Span};
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +159,18 @@ impl SimulatedGateway {
     }
 }
 
+/// A code that decodes, as real gateways make them.
+fn br_code(key: &str) -> String {
+    let code = DynamicCode {
+        url: &format!("qr.example.com/v2/{key}"),
+        recurrence_url: None,
+        is_single_use: true,
+        merchant_name: "SIMULATED",
+        merchant_city: "SAO PAULO",
+    };
+    encode_dynamic(&code).expect("a key of 32 characters fits")
+}
+
 fn reference(key: &str) -> String {
     format!("id-{key}")
 }
@@ -229,7 +242,7 @@ impl GatewayClient for SimulatedGateway {
         };
         let expires_at = self.runtime.now().plus(Span::from_seconds(3_600));
         ChargeAnswer::Created(CreatedCharge {
-            br_code: format!("simulated-{key}"),
+            br_code: br_code(&key),
             gateway_reference: key,
             expires_at,
         })

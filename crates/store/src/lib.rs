@@ -28,4 +28,4 @@ pub mod sql;
 pub use config::{OpenError, StoreConfig};
 pub use keyring::{Keyring, KeyringError};
 pub use migrate::MigrationReport;
-pub use store::{SqlStore, migrate, open};
+pub use store::{SqlStore, migrate, open, open_for_reading};

@@ -239,7 +239,38 @@ const CHECK: &str = "keys.check.";
 /// Compares the ring with what the database remembers of its keys, and makes the database remember
 /// keys it has not seen. The first ring that a database meets becomes its own.
 pub(crate) async fn unlock(engine: &mut Engine, keyring: Keyring) -> Result<Sealer, OpenError> {
-    let unreachable = |fault: Fault| OpenError::Unreachable(fault.into_store().to_string());
+    let (blind, new) = compare(engine, &keyring).await?;
+    for (name, value) in new {
+        match engine
+            .exec(people::INSERT_SETTING, args![name, value])
+            .await
+        {
+            // Another process has just remembered the same.
+            Ok(_) | Err(Fault::Unique(_)) => {}
+            Err(fault) => return Err(unreachable(fault)),
+        }
+    }
+    Sealer::new(keyring, &blind).ok_or(OpenError::WrongKey)
+}
+
+/// The same for a reader: the database is left as it is.
+pub(crate) async fn unlock_for_reading(
+    engine: &mut Engine,
+    keyring: Keyring,
+) -> Result<Sealer, OpenError> {
+    let (blind, _) = compare(engine, &keyring).await?;
+    Sealer::new(keyring, &blind).ok_or(OpenError::WrongKey)
+}
+
+fn unreachable(fault: Fault) -> OpenError {
+    OpenError::Unreachable(fault.into_store().to_string())
+}
+
+/// The key of the blind indexes, and what the database does not remember yet.
+async fn compare(
+    engine: &mut Engine,
+    keyring: &Keyring,
+) -> Result<(String, Vec<(String, String)>), OpenError> {
     let stored = settings(engine).await.map_err(unreachable)?;
     let find = |name: &str| {
         stored
@@ -271,17 +302,7 @@ pub(crate) async fn unlock(engine: &mut Engine, keyring: Keyring) -> Result<Seal
     if find(BLIND).is_none() {
         new.push((BLIND.to_owned(), blind.clone()));
     }
-    for (name, value) in new {
-        match engine
-            .exec(people::INSERT_SETTING, args![name, value])
-            .await
-        {
-            // Another process has just remembered the same.
-            Ok(_) | Err(Fault::Unique(_)) => {}
-            Err(fault) => return Err(unreachable(fault)),
-        }
-    }
-    Sealer::new(keyring, &blind).ok_or(OpenError::WrongKey)
+    Ok((blind, new))
 }
 
 async fn settings(engine: &mut Engine) -> Done<Vec<(String, String)>> {

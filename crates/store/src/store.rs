@@ -60,6 +60,34 @@ pub async fn open(config: &StoreConfig, keyring: Keyring) -> Result<Arc<SqlStore
     }))
 }
 
+/// Opens a migrated database to read it beside whatever process uses it: no lock is taken and
+/// nothing is written. Commits are refused on SQLite.
+pub async fn open_for_reading(
+    config: &StoreConfig,
+    keyring: Keyring,
+) -> Result<Arc<SqlStore>, OpenError> {
+    let Target::File(path) = config.target()? else {
+        return open(config, keyring).await;
+    };
+    if !path.exists() {
+        let known = migrate::known();
+        return Err(OpenError::NotMigrated { found: 0, known });
+    }
+    let connection =
+        lite::connect_reader(&path).map_err(|error| OpenError::Unreachable(error.to_string()))?;
+    let mut engine = Engine::Lite(connection);
+    finished(migrate::require_current(&mut engine))?;
+    let sealer = finished(migrate::unlock_for_reading(&mut engine, keyring))?;
+    let tx = Tx {
+        engine,
+        sealer: Arc::new(sealer),
+    };
+    Ok(Arc::new(SqlStore {
+        backend: Backend::Inline(Inline::new(tx, None)),
+        durability_required: config.durability_required,
+    }))
+}
+
 /// Brings the schema to this program's version; with a keyring, the database remembers its keys.
 pub async fn migrate(
     config: &StoreConfig,
@@ -353,6 +381,14 @@ impl Store for SqlStore {
     ) -> Result<Option<AttemptRow>, StoreError> {
         let reference = reference.to_owned();
         query!(self, Statement, [reference] transactions::attempt_by_reference(gateway, &reference))
+    }
+
+    async fn charge_by_br_code(
+        &self,
+        hash: &[u8; 32],
+    ) -> Result<Option<TransactionId>, StoreError> {
+        let hash = *hash;
+        query!(self, Statement, [] transactions::charge_by_br_code(&hash))
     }
 
     async fn pay_in(&self, gateway: Gateway, key: &str) -> Result<Option<PayInRow>, StoreError> {

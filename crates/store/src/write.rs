@@ -49,6 +49,13 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
             ];
             tx.exec(transactions::INSERT_EVIDENCE, args).await.map(drop)
         }
+        Write::InsertBrCode {
+            hash,
+            transaction_id,
+        } => {
+            let args = args![&hash, transaction_id];
+            tx.exec(transactions::INSERT_BR_CODE, args).await.map(drop)
+        }
         Write::InsertPayIn(row) => insert_pay_in(tx, row).await,
         Write::SavePayIn(row) => save_pay_in(tx, row).await,
         Write::InsertJournal(row) => insert_journal(tx, row).await,

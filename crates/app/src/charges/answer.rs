@@ -12,7 +12,7 @@ use domain::outcome::{Acceptance, Consequence, NeverSent, Refusal, SendVerdict, 
 use domain::time::{Moment, Span};
 
 use super::orphan::OrphanPayload;
-use super::{Missed, attempt_of, deadline, go_on};
+use super::{Missed, attempt_of, br_code_hash, deadline, go_on};
 use crate::context::{IdSeed, Ids, Settings};
 use crate::events;
 use crate::jobs;
@@ -163,6 +163,10 @@ impl Answered {
         let deadline = deadline(&charge, &self.settings);
         let row = charge.into_row(unit.now, deadline);
         let event = events::of_transaction(&mut unit.ids, &row, "charge.awaiting_payment");
+        unit.writes.push(Write::InsertBrCode {
+            hash: br_code_hash(&created.br_code),
+            transaction_id: row.id,
+        });
         unit.writes.extend([Write::SaveTransaction(row), event]);
         unit.next = unit.now.plus(FIRST_LOOK);
         Ok(())
@@ -221,7 +225,7 @@ impl Unit<'_> {
 }
 
 /// The job names its charge in the payload alone: it is not the job that the charge waits for.
-fn orphan_job(ids: &mut Ids, now: Moment, payload: &OrphanPayload) -> Write {
+pub(crate) fn orphan_job(ids: &mut Ids, now: Moment, payload: &OrphanPayload) -> Write {
     let no_transaction: Option<TransactionId> = None;
     Write::InsertJob(JobRow {
         id: JobId::from_bytes(ids.make()),

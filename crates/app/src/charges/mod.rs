@@ -54,6 +54,12 @@ fn run_failed(error: CommitError<Missed>) -> JobError {
     }
 }
 
+/// The name under which a code is found again.
+pub(crate) fn br_code_hash(code: &str) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, code.trim().as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
 /// One charge and the job that works on it.
 fn locks(id: TransactionId, lease: Option<Lease>) -> Locks {
     Locks {

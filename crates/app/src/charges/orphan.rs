@@ -22,20 +22,20 @@ const LONGEST: Span = Span::from_seconds(600);
 /// What the job is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OrphanPayload {
+pub(crate) struct OrphanPayload {
     transaction_id: String,
     attempt: u32,
 }
 
 impl OrphanPayload {
-    pub(super) fn new(transaction: TransactionId, attempt: u32) -> OrphanPayload {
+    pub(crate) fn new(transaction: TransactionId, attempt: u32) -> OrphanPayload {
         OrphanPayload {
             transaction_id: transaction.to_string(),
             attempt,
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         crate::records::write(self)
     }
 
@@ -81,9 +81,11 @@ pub async fn run(app: &App, job: &JobRow, lease: Lease) -> Result<(), JobError> 
     }
 }
 
-/// The code is shown after all, or a late answer proved that there is none.
+/// The code is shown after all (and was not paid inside the ledger), or a late answer proved that
+/// there is none.
 fn is_settled(charge: &ChargeRecord, attempt: &AttemptRecord) -> bool {
-    charge.facts.attempt == Some(attempt.row.number) || attempt.row.outcome == "not_done"
+    let shown = charge.facts.attempt == Some(attempt.row.number) && !charge.facts.paid_inside;
+    shown || attempt.row.outcome == "not_done"
 }
 
 /// From here on nobody can pay it, wherever it may be.

@@ -402,6 +402,11 @@ pub enum Write {
     /// Only if the send is still open.
     CloseSend(SendRow),
     InsertEvidence(EvidenceRow),
+    /// The code that a charge shows, by its SHA-256.
+    InsertBrCode {
+        hash: [u8; 32],
+        transaction_id: TransactionId,
+    },
     InsertPayIn(PayInRow),
     /// Compare-and-set on `version`, like transactions.
     SavePayIn(PayInRow),
@@ -614,6 +619,9 @@ pub trait Store: Send + Sync + 'static {
         gateway: Gateway,
         reference: &str,
     ) -> Result<Option<AttemptRow>, StoreError>;
+    /// The charge of ours that shows the code with this SHA-256.
+    async fn charge_by_br_code(&self, hash: &[u8; 32])
+    -> Result<Option<TransactionId>, StoreError>;
     async fn pay_in(&self, gateway: Gateway, key: &str) -> Result<Option<PayInRow>, StoreError>;
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError>;
 

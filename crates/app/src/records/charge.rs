@@ -26,6 +26,8 @@ pub struct ChargeFacts {
     /// All that was paid, gross.
     pub paid_cents: i64,
     pub paid_late: bool,
+    /// It was paid by another wallet of ours, without any gateway.
+    pub paid_inside: bool,
     pub failure: Option<StoredFailure>,
 }
 

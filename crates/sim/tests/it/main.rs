@@ -3,5 +3,6 @@
 
 mod crashes;
 mod faults;
+mod inside;
 mod workers;
 mod world;

@@ -320,6 +320,12 @@ CREATE TABLE blocked (
     INDEX blocked_wallet (wallet_id, id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+-- The codes of our own charges, by SHA-256, so that paying one of them stays inside the ledger.
+CREATE TABLE br_codes (
+    hash BINARY(32) NOT NULL PRIMARY KEY,
+    transaction_id BINARY(16) NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 CREATE TABLE settings (
     name VARBINARY(190) NOT NULL PRIMARY KEY,
     value LONGTEXT NOT NULL

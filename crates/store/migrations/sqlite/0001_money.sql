@@ -317,6 +317,12 @@ CREATE TABLE blocked (
 ) STRICT;
 CREATE INDEX blocked_wallet ON blocked (wallet_id, id);
 
+-- The codes of our own charges, by SHA-256, so that paying one of them stays inside the ledger.
+CREATE TABLE br_codes (
+    hash BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    transaction_id BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL

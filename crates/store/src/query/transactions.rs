@@ -146,6 +146,13 @@ pub(crate) async fn attempt_by_reference(
     Ok(None)
 }
 
+pub(crate) async fn charge_by_br_code(tx: &mut Tx, hash: &[u8; 32]) -> Done<Option<TransactionId>> {
+    one(tx, transactions::CHARGE_BY_BR_CODE, args![hash], |row| {
+        Ok(rows::Reader::new("br_codes", row).id("transaction_id", TransactionId::from_bytes)?)
+    })
+    .await
+}
+
 pub(crate) async fn done_attempts(
     tx: &mut Tx,
     after: Option<AttemptId>,

@@ -79,6 +79,8 @@ statements! {
     ATTEMPTS_OF: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.transaction_id = ? ORDER BY a.number");
     ATTEMPT_BY_KEY: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.gateway = ? AND a.attempt_key = ?");
     ATTEMPT_BY_REFERENCE: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a WHERE a.gateway = ? AND a.gateway_reference = ? ORDER BY a.id DESC LIMIT 1");
+    INSERT_BR_CODE: br_codes, "INSERT INTO br_codes (hash, transaction_id) VALUES (?, ?)";
+    CHARGE_BY_BR_CODE: br_codes, "SELECT transaction_id FROM br_codes WHERE hash = ?";
     DONE_ATTEMPTS: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND a.id > ? AND t.kind IN ('payout', 'refund') ORDER BY a.id LIMIT ?");
 
     INSERT_SEND: sends, "INSERT INTO sends (attempt_id, number, opened_at, closed_at, verdict, class, code, lease_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";

@@ -463,3 +463,40 @@ async fn a_file_locked_by_a_stranger_fails_the_group_and_no_more() {
     assert_eq!(store.totals().await.unwrap().events, 2);
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_reader_works_beside_the_writer_and_writes_nothing() {
+    let (_folder, config) = migrated().await;
+    let writer = open(&config, keyring()).await.unwrap();
+    let reader = store::open_for_reading(&config, keyring()).await.unwrap();
+    let put = |store: Arc<SqlStore>| async move {
+        let write = || Write::PutSetting {
+            name: "a.setting".to_owned(),
+            value: "1".to_owned(),
+        };
+        let unit = Unit {
+            name: "put",
+            locks: Locks::default(),
+            decide: Arc::new(move |_| Verdict::Commit {
+                writes: vec![write()],
+                answer: Box::new(()),
+            }),
+        };
+        store.commit(vec![unit]).await.pop().unwrap()
+    };
+    assert!(matches!(
+        put(writer.clone()).await,
+        UnitResult::Committed(_)
+    ));
+    assert_eq!(
+        reader.setting("a.setting").await.unwrap(),
+        Some("1".to_owned())
+    );
+    assert!(matches!(
+        put(reader.clone()).await,
+        UnitResult::Failed(StoreError::Unavailable(_))
+    ));
+    writer.close().await;
+    // Nobody else has it open now.
+    assert_eq!(reader.totals().await.unwrap().users, 0);
+}

@@ -1,7 +1,10 @@
 //! Asking for a payout, and taking it back before it is sent.
 //!
 //! The request is one commit: idempotency, transaction, hold, limits, job and event. What follows
-//! is the job's business (`outgoing`).
+//! is the job's business (`outgoing`). A code of one of our own charges never leaves the ledger
+//! (`inside`).
+
+pub mod inside;
 
 use domain::ids::{JobId, JournalId, TransactionId, WalletId};
 use domain::money::Money;
@@ -10,6 +13,7 @@ use domain::pix::br_code::{BrCode, Decoded, Payment};
 use domain::pix::key::PixKey;
 use domain::status::{Kind, Status};
 use domain::tax_id::TaxId;
+use domain::time::Moment;
 
 use crate::calendar;
 use crate::commands::*;
@@ -39,8 +43,11 @@ impl App {
         request: RequestPayout,
     ) -> Result<Accepted<TransactionView>, MoneyRefusal> {
         let wallet_id = self.wallet_of(caller, request.common.wallet_id).await?;
-        let order = read_order(&request)?;
-        let cents = order.amount.cents().to_string();
+        let own = self.own_charge(&request.destination).await?;
+        let order = read_order(&request, own.as_ref().map(|own| own.due))?;
+        // As asked, not as resolved: what a code asks for may change between two equal requests.
+        let cents = request.amount.map(|amount| amount.cents().to_string());
+        let cents = cents.unwrap_or_default();
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let destination = [
             text(&order.private.pix_key),
@@ -54,7 +61,11 @@ impl App {
             &destination[2],
         ];
         let fingerprint = idempotency::fingerprint("payout", &request.common, wallet_id, &parts);
+        let mut wallets = vec![wallet_id];
+        wallets.extend(own.as_ref().map(|own| own.wallet));
+        let transactions = own.iter().map(|own| own.charge).collect();
         let unit = PayoutUnit {
+            own,
             caller: caller.clone(),
             wallet_id,
             order,
@@ -68,7 +79,8 @@ impl App {
                 caller.user_id.to_string(),
                 unit.common.idempotency_key.clone(),
             )),
-            wallets: vec![wallet_id],
+            wallets,
+            transactions,
             ..Locks::default()
         };
         let decided = self
@@ -113,7 +125,7 @@ impl App {
 }
 
 /// Reads where the money goes and how much. A static code is paid as the key it holds.
-fn read_order(request: &RequestPayout) -> Result<Order, MoneyRefusal> {
+fn read_order(request: &RequestPayout, due: Option<Money>) -> Result<Order, MoneyRefusal> {
     let invalid = |field, code, message: &str| MoneyRefusal::Invalid {
         field,
         code,
@@ -140,13 +152,13 @@ fn read_order(request: &RequestPayout) -> Result<Order, MoneyRefusal> {
         PayoutDestination::BrCode(text) => {
             let code = BrCode::decode(text)
                 .map_err(|error| invalid("br_code", error.code(), &error.to_string()))?;
-            read_br_code(request, text, &code, base.clone(), with_key)
+            read_br_code((request.amount, due), text, &code, base.clone(), with_key)
         }
     }
 }
 
 fn read_br_code(
-    request: &RequestPayout,
+    (asked, due): (Option<Money>, Option<Money>),
     text: &str,
     code: &Decoded,
     base: OutgoingPrivate,
@@ -178,7 +190,7 @@ fn read_br_code(
                 .transpose();
             let named =
                 named.map_err(|error| invalid("br_code", "BAD_AMOUNT", error.to_string()))?;
-            let amount = match (request.amount, named) {
+            let amount = match (asked, named) {
                 (Some(asked), Some(named)) if asked != named => {
                     let message = format!("the code asks for {named}");
                     return Err(invalid("amount_cents", "differs_from_br_code", message));
@@ -201,8 +213,8 @@ fn read_br_code(
         }
         Payment::Dynamic { .. } => {
             let message = "a dynamic code needs the amount: it is named by a document that only the gateway reads";
-            let amount = request
-                .amount
+            let amount = asked
+                .or(due)
                 .ok_or_else(|| invalid("amount_cents", "required", message.to_owned()))?;
             let private = OutgoingPrivate {
                 br_code: Some(text.trim().to_owned()),
@@ -223,6 +235,8 @@ fn read_br_code(
 }
 
 struct PayoutUnit {
+    /// The charge of ours whose code is to be paid.
+    own: Option<inside::OwnCharge>,
     caller: Caller,
     wallet_id: WalletId,
     order: Order,
@@ -237,10 +251,17 @@ impl PayoutUnit {
         match idempotency::claim(locked.replay.as_ref(), &self.fingerprint) {
             Claim::Replay(record) => Decision::Commit(Vec::new(), (record.row.id, true)),
             Claim::Conflict => Decision::Refuse(MoneyRefusal::IdempotencyConflict),
-            Claim::Fresh => match self.hold(locked) {
+            Claim::Fresh => match self.fresh(locked) {
                 Ok((writes, id)) => Decision::Commit(writes, (id, false)),
                 Err(refusal) => Decision::Refuse(refusal),
             },
+        }
+    }
+
+    fn fresh(&self, locked: &Locked) -> Result<(Vec<Write>, TransactionId), MoneyRefusal> {
+        match &self.own {
+            Some(own) => self.pay_inside(locked, own),
+            None => self.hold(locked),
         }
     }
 
@@ -344,13 +365,33 @@ impl Asked {
         };
         let stage = OutgoingStage::Queued { since: now };
         let deadline = settings.stage_deadline(&stage);
-        let row = TransactionRow {
+        let row = self.first_row(caller, common, fingerprint, now);
+        let Asked { facts, private, .. } = self;
+        OutgoingRecord {
+            row,
+            kind,
+            stage,
+            facts,
+            private,
+        }
+        .into_row(now, deadline)
+    }
+
+    /// The row before its first version, without its stage and facts.
+    fn first_row(
+        &self,
+        caller: &Caller,
+        common: &MoneyRequest,
+        fingerprint: [u8; 32],
+        now: Moment,
+    ) -> TransactionRow {
+        TransactionRow {
             id: self.id,
             wallet_id: self.wallet_id,
             user_id: caller.user_id,
             kind: self.kind,
             status: Status::Pending,
-            stage: stage.name().to_owned(),
+            stage: String::new(),
             version: 0,
             amount: self.amount,
             fee: self.fee,
@@ -369,15 +410,7 @@ impl Asked {
             settled_at: None,
             facts: String::new(),
             private: String::new(),
-        };
-        OutgoingRecord {
-            row,
-            kind,
-            stage,
-            facts: self.facts,
-            private: self.private,
         }
-        .into_row(now, deadline)
     }
 }
 
