@@ -1,3 +1,5 @@
+//! What a pay-in becomes: credited, known, taken back, or put into suspense.
+
 use super::*;
 use crate::ports::gateway::{ObservedPayer, ObservedReturn};
 use crate::ports::store::{EntryRow, WalletRow};

@@ -391,7 +391,13 @@ pub(crate) mod tests {
     #[test]
     fn money_is_released_only_by_a_proof() {
         let timeout = Some(SendVerdict::Unknown(UnknownCause::Timeout));
-        let table: Vec<(OutgoingStage, Vec<Option<SendVerdict>>, Vec<Evidence>, &str)> = vec![
+        type Row = (
+            OutgoingStage,
+            Vec<Option<SendVerdict>>,
+            Vec<Evidence>,
+            &'static str,
+        );
+        let table: Vec<Row> = vec![
             (
                 sending(),
                 vec![timeout.clone()],
