@@ -2,8 +2,8 @@
 //!
 //! The sweeper makes a new job for every pending transaction that has none, and ends or hands to
 //! people what its own job has left standing past its maximum age. Probes ask gateways whose
-//! circuit is open something harmless. The returns scan looks at settled payouts for money that
-//! came back.
+//! circuit is open something harmless. The scans look at settled payouts for money that came back,
+//! and at received PIX for money that was taken back.
 
 use domain::circuit::CircuitState;
 use domain::gateway::{Gateway, Operation};
@@ -15,8 +15,12 @@ use crate::context::{App, CommitError, Decision};
 use crate::jobs;
 use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_overdue;
+use crate::payouts::inside::INSIDE_PREFIX;
 use crate::payouts::job;
-use crate::ports::store::{Locks, StoreError, TransactionFilter, TransactionRecord};
+use crate::ports::store::{
+    Locks, PayInRow, StoreError, TransactionFilter, TransactionRecord, TransactionRow,
+};
+use crate::records::charge::ChargeRecord;
 
 /// Rows of one sweep; the next sweep takes more.
 const ROWS: u32 = 200;
@@ -24,6 +28,8 @@ const ROWS: u32 = 200;
 const JOBLESS_AGE: Span = Span::from_seconds(5);
 /// How long after the end money is looked for that came back.
 const RETURNS_AGE: Span = Span::from_days(90);
+/// How long after the payment a gateway may take a received PIX back.
+const REVERSALS_AGE: Span = Span::from_days(180);
 
 /// One sweep.
 pub async fn sweep(app: App) -> Result<(), StoreError> {
@@ -126,21 +132,86 @@ pub async fn probe(app: App) -> Result<(), StoreError> {
 
 /// Looks at every payout settled in the last months for money that came back.
 pub async fn scan_returns(app: App) -> Result<(), StoreError> {
-    let mut filter = TransactionFilter {
+    let filter = TransactionFilter {
         kind: Some(Kind::Payout),
         status: Some(Status::Success),
         from: Some(app.now().minus(RETURNS_AGE)),
-        limit: ROWS,
         ..TransactionFilter::default()
     };
-    loop {
-        let page = app.store.transactions(&filter).await?;
-        for row in &page {
+    let mut pages = Pages::new(filter);
+    while let Some(page) = pages.next(&app).await? {
+        for row in page.iter().filter(|row| row.gateway.is_some()) {
             app.look_up_outgoing(row.id).await?;
         }
-        match page.last() {
-            Some(last) if page.len() == ROWS as usize => filter.before = Some(last.id),
-            Some(_) | None => return Ok(()),
+    }
+    Ok(())
+}
+
+/// Looks at every PIX received in the last months for money that its gateway took back.
+pub async fn scan_reversals(app: App) -> Result<(), StoreError> {
+    let filter = TransactionFilter {
+        kind: Some(Kind::Charge),
+        from: Some(app.now().minus(REVERSALS_AGE)),
+        ..TransactionFilter::default()
+    };
+    let mut pages = Pages::new(filter);
+    while let Some(page) = pages.next(&app).await? {
+        for row in page {
+            if ChargeRecord::load(&row)?.paid().is_zero() {
+                continue;
+            }
+            let found = app.store.transaction(row.id).await?;
+            for pay_in in found.map(|found| found.pay_ins).unwrap_or_default() {
+                look_at_pay_in(&app, &pay_in).await?;
+            }
         }
+    }
+    Ok(())
+}
+
+async fn look_at_pay_in(app: &App, pay_in: &PayInRow) -> Result<(), StoreError> {
+    if pay_in.key.starts_with(INSIDE_PREFIX) {
+        return Ok(());
+    }
+    match app
+        .gateway(pay_in.gateway)
+        .look_up_pay_in(&pay_in.key)
+        .await
+    {
+        Ok(Some(observed)) => app.credit(pay_in.gateway, observed, "scan").await.map(drop),
+        // What is not found or not told now is looked at again at the next scan.
+        Ok(None) => Ok(()),
+        Err(trouble) => {
+            tracing::info!(pay_in = %pay_in.id, %trouble, "a received PIX could not be looked at");
+            Ok(())
+        }
+    }
+}
+
+/// All transactions of a filter, page by page, newest first.
+struct Pages {
+    filter: TransactionFilter,
+    done: bool,
+}
+
+impl Pages {
+    fn new(filter: TransactionFilter) -> Pages {
+        Pages {
+            filter: TransactionFilter {
+                limit: ROWS,
+                ..filter
+            },
+            done: false,
+        }
+    }
+
+    async fn next(&mut self, app: &App) -> Result<Option<Vec<TransactionRow>>, StoreError> {
+        if self.done {
+            return Ok(None);
+        }
+        let page = app.store.transactions(&self.filter).await?;
+        self.filter.before = page.last().map(|row| row.id);
+        self.done = page.len() < ROWS as usize;
+        Ok(Some(page))
     }
 }

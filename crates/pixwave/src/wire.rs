@@ -55,6 +55,7 @@ const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
+const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
 
 /// The service, running in this process.
 pub struct Running {
@@ -306,6 +307,14 @@ fn start_tasks(
         app::sweeper::scan_returns,
     );
     start("returns", Box::pin(scan));
+    let scan = repeat(
+        app(),
+        "reversals",
+        SCAN_REVERSALS,
+        stop(),
+        app::sweeper::scan_reversals,
+    );
+    start("reversals", Box::pin(scan));
     tasks
 }
 
@@ -349,5 +358,125 @@ impl Running {
             sandbox.shutdown().await;
         }
         self.store.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Folder, config};
+    use domain::gateway::Gateway;
+    use domain::ledger::{Account, Float};
+
+    async fn refused(config: Config) -> String {
+        match start(config).await {
+            Ok(_) => panic!("it started"),
+            Err(error) => {
+                let line = format!("{error:#}");
+                assert!(!line.contains('\n'), "{line}");
+                line
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_serves_is_seeded_once_and_finds_everything_again() {
+        let folder = Folder::new();
+        let running = start(config(&folder, &[])).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        for path in ["/readyz", "/openapi.json", "/sandbox/ledger"] {
+            let answer = client.get(format!("{}{path}", running.url)).send().await;
+            assert_eq!(answer.unwrap().status(), 200, "{path}");
+        }
+        let first = running.demo.clone().unwrap();
+        running.shutdown().await;
+
+        let again = start(config(&folder, &[])).await.unwrap();
+        let demo = again.demo.clone().unwrap();
+        assert_eq!(demo.customer.password, first.customer.password);
+        for who in std::iter::once(&demo.customer).chain(&demo.operators) {
+            again.app.sign_in(who.email, &who.password).await.unwrap();
+        }
+        // Three journals: two floats and the customer's money, however often it starts.
+        assert_eq!(again.app.store.totals().await.unwrap().journals, 3);
+        for gateway in Gateway::ALL {
+            let float = Account::GatewayFloat(gateway, Float::Available);
+            let ours = again.app.store.account_balance(float).await.unwrap();
+            assert_eq!(ours, demo_data::FLOAT_CENTS);
+        }
+        let checks = app::checks::check(&again.app).await.unwrap();
+        let broken: Vec<_> = checks.iter().flat_map(|check| &check.broken).collect();
+        assert!(broken.is_empty(), "{broken:?}");
+        again.shutdown().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_second_process_is_told_and_reading_works_beside_the_first() {
+        let folder = Folder::new();
+        let running = start(config(&folder, &[])).await.unwrap();
+        let line = refused(config(&folder, &[])).await;
+        assert!(line.contains("is in use by another process"), "{line}");
+        let (app, store) = app_for_reading(&config(&folder, &[])).await.unwrap();
+        assert!(app.is_seeded().await.unwrap());
+        let compared = crate::floats::compare(&config(&folder, &[]), &app)
+            .await
+            .unwrap();
+        assert_eq!(compared.len(), 2);
+        assert!(
+            compared.iter().all(|check| check.broken.is_empty()),
+            "{compared:?}"
+        );
+        store.close().await;
+        running.shutdown().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_it_cannot_have_is_told_in_one_line() {
+        let folder = Folder::new();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        let line = refused(config(&folder, &[("HTTP_PORT", &port)])).await;
+        assert!(line.contains("the port is in use"), "{line}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+        let line = refused(config(&folder, &[("SANDBOX_EFI_PORT", &port)])).await;
+        assert!(line.contains("the sandbox cannot"), "{line}");
+
+        let line = refused(config(
+            &folder,
+            &[("DB_DATABASE", "/nonexistent/pixwave.db")],
+        ))
+        .await;
+        assert!(
+            line.contains("/nonexistent/pixwave.db cannot be made"),
+            "{line}"
+        );
+
+        let other = Folder::new();
+        start(config(&other, &[])).await.unwrap().shutdown().await;
+        let key = app_key::generate(&SystemRuntime::default());
+        let line = refused(config(&other, &[("APP_KEY", &key)])).await;
+        assert!(line.contains("APP_KEY is not the key"), "{line}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn pretended_money_never_meets_a_real_gateway() {
+        let folder = Folder::new();
+        let runtime = Arc::new(SystemRuntime::default());
+        let config = config(&folder, &[]);
+        let opened = database::open_migrated(&config, &runtime).await.unwrap();
+        let app = build_app(&config, opened.store.clone(), BTreeMap::new(), runtime);
+        assert!(refuse_pretended_money(&app).await.is_ok());
+        demo_data::seed(&app, &opened.key).await.unwrap();
+        assert!(refuse_pretended_money(&app).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_part_that_ends_by_itself_is_noticed() {
+        let folder = Folder::new();
+        let mut running = start(config(&folder, &[])).await.unwrap();
+        running.server.abort();
+        assert_eq!(running.part_ended().await, "server");
+        running.shutdown().await;
     }
 }

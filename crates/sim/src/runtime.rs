@@ -228,8 +228,7 @@ mod tests {
             let end = runtime.sleep(Span::from_days(2));
             runtime.block_on(end);
             assert_eq!(runtime.now(), START.plus(Span::from_days(2)));
-            let told = told.lock().unwrap().clone();
-            told
+            std::mem::take(&mut *told.lock().unwrap())
         };
         assert_eq!(story(1), story(1));
         assert_eq!(story(1).len(), 8);

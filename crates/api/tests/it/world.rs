@@ -349,6 +349,9 @@ impl Store for Shelf {
     ) -> Result<Option<AttemptRow>, StoreError> {
         Err(absent())
     }
+    async fn charge_by_br_code(&self, _: &[u8; 32]) -> Result<Option<TransactionId>, StoreError> {
+        Err(absent())
+    }
     async fn pay_in(&self, _: Gateway, _: &str) -> Result<Option<PayInRow>, StoreError> {
         Err(absent())
     }
