@@ -1,19 +1,15 @@
 //! What the server says on standard output when it serves: where, and who may sign in.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use crate::output;
 use crate::wire::Running;
 
 /// Prints the addresses; the line `listening on URL` is what scripts wait for.
 pub fn print(running: &Running) -> Result<()> {
-    let text = text(running)?;
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .context("standard output cannot be written")
+    output::line(text(running)?)
 }
 
 fn text(running: &Running) -> Result<String> {
@@ -47,6 +43,6 @@ fn text(running: &Running) -> Result<String> {
         }
     }
     writeln!(text)?;
-    writeln!(text, "listening on {url}")?;
+    write!(text, "listening on {url}")?;
     Ok(text)
 }

@@ -47,7 +47,8 @@ pub fn load(config: &Config, runtime: &dyn Runtime, may_create: bool) -> Result<
     if !may_create {
         bail!("there is no database {} yet", database.display());
     }
-    create(&path, &generate(runtime))?;
+    create(&path, &generate(runtime))
+        .with_context(|| format!("the database {} cannot be made", database.display()))?;
     read(&path)
 }
 

@@ -26,9 +26,14 @@ pub async fn open(config: &Config, runtime: &SystemRuntime) -> Result<Opened> {
     })
 }
 
-/// Opens it for reading alone.
+/// Opens it to read it beside a running server.
 pub async fn open_for_reading(config: &Config, runtime: &SystemRuntime) -> Result<Opened> {
-    open(config, runtime).await
+    let key = app_key::load(config, runtime, false)?;
+    let store = store::open_for_reading(&config.database.store(), keyring(&key)?).await;
+    Ok(Opened {
+        store: store.map_err(explained)?,
+        key,
+    })
 }
 
 /// Opens it after making and migrating what is missing.

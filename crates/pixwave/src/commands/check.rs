@@ -9,7 +9,7 @@ use anyhow::Result;
 use app::checks::Check;
 
 use crate::config::Config;
-use crate::{floats, table, wire};
+use crate::{floats, output, table, wire};
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let (app, store) = wire::app_for_reading(config).await?;
@@ -25,14 +25,12 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
         .iter()
         .filter(|check| !check.broken.is_empty())
         .count();
-    for line in report(&checks) {
-        println!("{line}");
-    }
+    output::line(report(&checks).join("\n"))?;
     if broken == 0 {
-        println!("{} rules hold", checks.len());
+        output::line(format!("{} rules hold", checks.len()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{broken} of {} rules are broken", checks.len());
+    output::line(format!("{broken} of {} rules are broken", checks.len()))?;
     Ok(ExitCode::FAILURE)
 }
 

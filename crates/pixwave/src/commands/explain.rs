@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use domain::ids::TransactionId;
 
 use crate::config::Config;
+use crate::output;
 use crate::wire;
 
 pub async fn run(config: &Config, transaction: &str) -> Result<ExitCode> {
@@ -15,7 +16,7 @@ pub async fn run(config: &Config, transaction: &str) -> Result<ExitCode> {
     let lines = app::explain::explain(&app, id).await;
     store.close().await;
     match lines? {
-        Some(lines) => lines.iter().for_each(|line| println!("{line}")),
+        Some(lines) => output::line(lines.join("\n"))?,
         None => bail!("there is no transaction {id}"),
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::config::{Config, local_url};
+use crate::output;
 
 const LIMIT: Duration = Duration::from_secs(3);
 
@@ -27,6 +28,6 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
         let detail = problem["detail"].as_str().unwrap_or("no reason given");
         bail!("{url} answers {}: {detail}", status.as_u16());
     }
-    println!("ready");
+    output::line("ready")?;
     Ok(ExitCode::SUCCESS)
 }

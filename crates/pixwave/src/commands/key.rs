@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::app_key;
+use crate::output;
 use crate::runtime::SystemRuntime;
 
 pub fn generate() -> Result<ExitCode> {
-    println!("{}", app_key::generate(&SystemRuntime::default()));
+    output::line(app_key::generate(&SystemRuntime::default()))?;
     Ok(ExitCode::SUCCESS)
 }

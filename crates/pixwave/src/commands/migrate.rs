@@ -6,19 +6,18 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::database;
+use crate::output;
 use crate::runtime::SystemRuntime;
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let report = database::migrate(config, &SystemRuntime::default()).await?;
     let shown = config.database.shown();
-    match report.applied.as_slice() {
-        [] => println!("{shown} is at version {} already", report.to),
-        applied => {
-            println!("{shown} went from version {} to {}", report.from, report.to);
-            for name in applied {
-                println!("  applied {name}");
-            }
-        }
+    let (from, to) = (report.from, report.to);
+    if report.applied.is_empty() {
+        output::line(format!("{shown} is at version {to} already"))?;
+    } else {
+        let names = report.applied.join(", ");
+        output::line(format!("{shown} went from version {from} to {to}: {names}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use domain::pix::key::{PixKey, PixKeyKind};
 
 use crate::config::Config;
-use crate::wire;
+use crate::{output, wire};
 
 const PASSWORD: std::ops::RangeInclusive<usize> = 8..=200;
 const NAME: std::ops::RangeInclusive<usize> = 1..=200;
@@ -24,10 +24,8 @@ pub async fn add(config: &Config, email: String, name: String) -> Result<ExitCod
         .await;
     store.close().await;
     let added = added?;
-    println!(
-        "{} may operate the service ({})",
-        added.user.email, added.user.id
-    );
+    let (email, id) = (&added.user.email, added.user.id);
+    output::line(format!("{email} may operate the service ({id})"))?;
     Ok(ExitCode::SUCCESS)
 }
 

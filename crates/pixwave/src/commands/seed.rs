@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::config::Config;
 use crate::runtime::SystemRuntime;
-use crate::{database, demo_data, wire};
+use crate::{database, demo_data, output, wire};
 
 pub async fn run(config: &Config) -> Result<ExitCode> {
     if !config.is_embedded() {
@@ -19,20 +19,14 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     let before = app.is_seeded().await?;
     let credentials = demo_data::seed(&app, &opened.key).await?;
     opened.store.close().await;
-    println!(
-        "{}",
-        if before {
-            "it was seeded before"
-        } else {
-            "seeded"
-        }
-    );
-    println!(
-        "customer  {}  {}",
-        credentials.customer.email, credentials.customer.password
-    );
-    for operator in &credentials.operators {
-        println!("operator  {}  {}", operator.email, operator.password);
+    output::line(if before {
+        "it was seeded before"
+    } else {
+        "seeded"
+    })?;
+    let operators = credentials.operators.iter().map(|who| ("operator", who));
+    for (role, who) in std::iter::once(("customer", &credentials.customer)).chain(operators) {
+        output::line(format!("{role}  {}  {}", who.email, who.password))?;
     }
     Ok(ExitCode::SUCCESS)
 }

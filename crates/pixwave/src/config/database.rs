@@ -33,15 +33,11 @@ enum Connection {
 impl Database {
     pub(super) fn read(variables: &Variables<'_>) -> Database {
         let from_parts = parts(variables);
-        let url = variables.secret("DATABASE_URL").inspect(|url| {
-            let url = url.expose_secret();
-            let known = ["sqlite:", "mysql://", "mariadb://"];
-            if !known.iter().any(|scheme| url.starts_with(scheme)) {
-                variables.complain_of_secret(
-                    "DATABASE_URL",
-                    "sqlite:PATH or mysql://user:password@host:port/database",
-                );
-            }
+        let schemes = ["sqlite:", "mysql://", "mariadb://"];
+        let expected = "sqlite:PATH or mysql://user:password@host:port/database";
+        let url = variables.parsed_secret("DATABASE_URL", expected, |url| {
+            let is_known = schemes.iter().any(|scheme| url.starts_with(scheme));
+            is_known.then(|| SecretString::from(url.to_owned()))
         });
         let durability =
             variables.parsed("DB_DURABILITY", "required or accepted", |text| match text {

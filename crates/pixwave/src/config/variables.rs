@@ -4,7 +4,6 @@
 //! of them it is only said that they are set. An empty value counts as not set.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -46,7 +45,6 @@ const HIDDEN: &str = "set to something else (not shown)";
 pub struct Variables<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<Problem>>,
-    known: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> Variables<'a> {
@@ -54,7 +52,6 @@ impl<'a> Variables<'a> {
         Variables {
             lookup,
             problems: RefCell::new(Vec::new()),
-            known: RefCell::new(BTreeSet::new()),
         }
     }
 
@@ -72,7 +69,6 @@ impl<'a> Variables<'a> {
     }
 
     pub fn text(&self, name: &'static str) -> Option<String> {
-        self.known.borrow_mut().insert(name);
         self.find(name)
     }
 
@@ -165,11 +161,6 @@ impl<'a> Variables<'a> {
             self.complain(name, format!("{text:?}"), expected);
         }
         parsed
-    }
-
-    /// The variables that were asked for so far; `NAME_FILE` twins are not listed.
-    pub fn known(&self) -> BTreeSet<&'static str> {
-        self.known.borrow().clone()
     }
 
     /// The result, unless something was wrong.
