@@ -20,9 +20,28 @@ use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingFacts, OutgoingPrivate};
 use crate::views::TransactionView;
 
+/// How often a request that met a change made meanwhile looks again.
+const RUNS: u32 = 16;
+
 impl App {
     /// Accepts a refund: the money is held when this returns.
     pub async fn request_refund(
+        &self,
+        caller: &Caller,
+        request: RequestRefund,
+    ) -> Result<Accepted<TransactionView>, MoneyRefusal> {
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            match self.request_refund_once(caller, request.clone()).await {
+                // Another refund of the pay-in came between the look and the lock: look again.
+                Err(MoneyRefusal::Store(StoreError::Stale(_))) if runs < RUNS => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn request_refund_once(
         &self,
         caller: &Caller,
         request: RequestRefund,
@@ -78,6 +97,7 @@ impl App {
             wallet_id: charge.row.wallet_id,
             charge_id: charge.row.id,
             pay_in: (pay_in.gateway, pay_in.key.clone()),
+            pay_in_version: pay_in.version,
             amount: request.amount,
             too_late: self.now().since(pay_in.paid_at) > window,
             open,
@@ -137,6 +157,8 @@ struct RefundUnit {
     wallet_id: WalletId,
     charge_id: TransactionId,
     pay_in: (domain::gateway::Gateway, String),
+    /// The pay-in as it stood before its open refunds were looked for.
+    pay_in_version: u64,
     amount: Option<Money>,
     too_late: bool,
     open: bool,
@@ -164,6 +186,9 @@ impl RefundUnit {
             .pay_ins
             .get(&self.pay_in)
             .ok_or(MoneyRefusal::NotFound("pay_in"))?;
+        if pay_in.version != self.pay_in_version {
+            return Err(StoreError::Stale("pay_in").into());
+        }
         let wallet = locked
             .wallets
             .get(&self.wallet_id)

@@ -72,7 +72,8 @@ pub struct CircuitPolicy {
 
 impl CircuitPolicy {
     pub const STANDARD: CircuitPolicy = CircuitPolicy {
-        failures_milli: 3_000,
+        // Three within seconds of each other: the first has faded a little by then.
+        failures_milli: 2_500,
         unknowns_milli: 2_500,
         half_life: Span::from_seconds(30),
         cool_down: Span::from_seconds(5),

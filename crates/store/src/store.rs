@@ -17,8 +17,10 @@ use crate::lite::{self, Inline, Outcome, Threads};
 use crate::migrate::{self, MigrationReport};
 use crate::my::{self, My};
 use crate::query::{check, ledger, people, queue, transactions};
+use crate::sql;
 use crate::tx::{BoxFuture, Done, Engine, Tx, finished};
 use crate::unit::{Reply, Request};
+use crate::value::args;
 
 /// The port over SQLite or MySQL.
 pub struct SqlStore {
@@ -133,6 +135,9 @@ fn open_lite(path: &std::path::Path, keyring: Keyring) -> Result<Tx, OpenError> 
     let mut engine = Engine::Lite(lite::connect(path)?);
     finished(migrate::require_current(&mut engine))?;
     let sealer = finished(migrate::unlock(&mut engine, keyring))?;
+    // The file is this process's alone, so whoever held a lease is gone: its jobs need not wait.
+    finished(engine.exec(sql::queue::VOID_LEASES, args![]))
+        .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))?;
     Ok(Tx {
         engine,
         sealer: Arc::new(sealer),

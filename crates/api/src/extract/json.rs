@@ -9,8 +9,8 @@ use std::fmt;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use http::header;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,10 @@ use crate::error::{Code, Problem};
 
 /// The largest body that any endpoint reads.
 pub const LARGEST_BODY: usize = 256 * 1024;
+
+/// What is above the limit is read and dropped up to here: a client that is cut off while it still
+/// writes may never see the answer.
+const LARGEST_DRAINED: usize = 4 * 1024 * 1024;
 
 /// The body of an endpoint that wants an object.
 impl<S: Send + Sync> FromRequest<S> for Fields {
@@ -47,25 +51,29 @@ impl<S: Send + Sync> FromRequest<S> for NoFields {
 /// The raw body, bounded.
 pub async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::BodyTooLarge, "At most 262144 bytes are read.");
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
+    let mut body = request.into_body();
+    let (mut kept, mut length) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Problem::new(
+                Code::MalformedJson,
+                "The body ended before its announced length.",
+            )
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= LARGEST_BODY {
+            kept.extend_from_slice(&data);
+        } else if length > LARGEST_DRAINED {
+            break;
+        }
+    }
+    if length > LARGEST_BODY {
         return Err(too_large());
     }
-    match Limited::new(request.into_body(), LARGEST_BODY)
-        .collect()
-        .await
-    {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::new(
-            Code::MalformedJson,
-            "The body ended before its announced length.",
-        )),
-    }
+    Ok(kept.freeze())
 }
 
 fn parse(bytes: &[u8]) -> Result<Fields, Problem> {

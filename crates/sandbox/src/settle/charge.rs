@@ -77,6 +77,10 @@ pub fn payable(state: &State, charge: &ChargeReference, how: &Payment) -> Result
             let cob = state.book.cobs.get(txid).ok_or(NotPayable::NotFound)?;
             match cob.status {
                 CobStatus::Concluded if !how.again => Err(NotPayable::AlreadyPaid),
+                // A payer who was faster than the removal.
+                CobStatus::RemovedByReceiver | CobStatus::RemovedByPsp if how.allow_expired => {
+                    Ok(how.cents.unwrap_or(cob.cents))
+                }
                 CobStatus::RemovedByReceiver | CobStatus::RemovedByPsp => Err(NotPayable::Removed),
                 CobStatus::Active | CobStatus::Concluded
                     if cob.is_expired(state.now) && !how.allow_expired =>
@@ -92,7 +96,7 @@ pub fn payable(state: &State, charge: &ChargeReference, how: &Payment) -> Result
                 payment.status == PaymentStatus::Cancelled && payment.status_detail == "expired";
             match payment.status {
                 PaymentStatus::Pending => Ok(how.cents.unwrap_or(payment.cents)),
-                PaymentStatus::Cancelled if expired && how.allow_expired => {
+                PaymentStatus::Cancelled if how.allow_expired => {
                     Ok(how.cents.unwrap_or(payment.cents))
                 }
                 PaymentStatus::Cancelled if expired => Err(NotPayable::Expired),

@@ -43,6 +43,7 @@ statements! {
     // it can be claimed again ran out of its lease, which counts as a try.
     LEASE: jobs, concat!("UPDATE jobs SET tries = tries + leased, token = token + 1, leased = 1, visible_at = ? WHERE id IN ", sixteen!());
     LEASED: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE id IN ", sixteen!(), " ORDER BY created_at, id");
+    VOID_LEASES: jobs, "UPDATE jobs SET visible_at = 0 WHERE leased = 1 AND state = 'ready'";
     LOCK_JOB: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready' FOR UPDATE"),
         sqlite concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'");
     FINISH_JOB: jobs, "UPDATE jobs SET state = 'done', leased = 0, visible_at = NULL WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";

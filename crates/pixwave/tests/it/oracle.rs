@@ -1,0 +1,188 @@
+//! What must be true after every test, whatever went wrong in it: the promises, judged by the
+//! sandbox's central bank.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use testkit::wait_until;
+
+use crate::client::{cents, string};
+use crate::harness::{LIMIT, Person, TestApp, keys_of};
+
+/// One transaction with its attempts.
+struct Told {
+    body: Value,
+    attempts: Vec<Value>,
+}
+
+/// Asserts everything. Work that is still on its way (a webhook, a lookup, an orphan being
+/// cancelled) gets a bounded time to arrive; a payout executed twice gets none.
+pub async fn judge(app: &TestApp) {
+    let mut transactions = Vec::new();
+    for person in app.people() {
+        transactions.extend(told(app, &person).await);
+    }
+    at_most_one_settlement(app, &transactions).await;
+    sends_are_requests(app, &transactions).await;
+    credited_once(app).await;
+    floats_agree(app).await;
+}
+
+async fn told(app: &TestApp, person: &Person) -> Vec<Told> {
+    let mut all = Vec::new();
+    for body in app.transactions(person).await {
+        let id = string(&body, "id");
+        let attempts = app.attempts(person, &id).await;
+        let body = app.transaction(person, &id).await;
+        all.push(Told { body, attempts });
+    }
+    all
+}
+
+/// Promise 1, and that the told status is the real one.
+async fn at_most_one_settlement(app: &TestApp, transactions: &[Told]) {
+    for (kind, settled_as) in [("payout", "sent"), ("refund", "refund")] {
+        for told in transactions.iter().filter(|told| told.body["kind"] == kind) {
+            let entries = app.settled(settled_as, &keys_of(&told.attempts)).await;
+            assert!(
+                entries.len() <= 1,
+                "executed {} times: {}",
+                entries.len(),
+                told.body
+            );
+            match told.body["status"].as_str() {
+                Some("success") => assert_eq!(entries.len(), 1, "not executed: {}", told.body),
+                Some("failed") => assert!(entries.is_empty(), "executed: {}", told.body),
+                Some("pending") => {}
+                other => panic!("{kind} has the status {other:?}"),
+            }
+            for entry in entries {
+                assert_eq!(entry["amount_cents"], told.body["amount_cents"], "{entry}");
+            }
+        }
+    }
+    let keys: Vec<String> = transactions
+        .iter()
+        .flat_map(|told| keys_of(&told.attempts))
+        .collect();
+    for entry in app
+        .ledger()
+        .await
+        .iter()
+        .filter(|entry| entry["kind"] == "sent")
+    {
+        assert!(
+            keys.contains(&string(entry, "reference")),
+            "nobody asked for {entry}"
+        );
+    }
+}
+
+/// No request without a committed send, no send without its request.
+async fn sends_are_requests(app: &TestApp, transactions: &[Told]) {
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for request in app.requests().await {
+        if let Some(key) = request["key"].as_str() {
+            let place = (string(&request, "operation"), key.to_owned());
+            *seen.entry(place).or_default() += 1;
+        }
+    }
+    for kind in ["payout", "refund"] {
+        for told in transactions.iter().filter(|told| told.body["kind"] == kind) {
+            for attempt in &told.attempts {
+                let sends = attempt["sends"].as_array().expect("sends");
+                let left = sends
+                    .iter()
+                    .filter(|send| send["verdict"] != "never_sent")
+                    .count();
+                let key = (kind.to_owned(), string(attempt, "attempt_key"));
+                let requests = seen.remove(&key).unwrap_or(0);
+                if told.body["status"] == "pending" {
+                    assert!(
+                        requests <= left,
+                        "{key:?}: {requests} requests, {left} sends"
+                    );
+                } else {
+                    assert_eq!(requests, left, "requests and sends of {key:?}");
+                }
+            }
+        }
+    }
+    let unasked: Vec<_> = seen
+        .keys()
+        .filter(|(operation, _)| operation == "payout" || operation == "refund")
+        .collect();
+    assert!(unasked.is_empty(), "requests without a send: {unasked:?}");
+}
+
+/// Every PIX that arrived stands in the books once, with its fee.
+async fn credited_once(app: &TestApp) {
+    let real = sorted(
+        app.ledger()
+            .await
+            .iter()
+            .filter(|entry| entry["kind"] == "received"),
+    );
+    wait_until("every pay-in to be credited", LIMIT, || async {
+        let mut told = Vec::new();
+        for person in app.people() {
+            for body in app.transactions(&person).await {
+                if body["kind"] == "charge" {
+                    let body = app.transaction(&person, &string(&body, "id")).await;
+                    told.extend(body["pay_ins"].as_array().expect("pay-ins").clone());
+                }
+            }
+        }
+        let told = sorted(told.iter());
+        for pay_in in &told {
+            let count =
+                |list: &[(String, i64, i64)]| list.iter().filter(|item| *item == pay_in).count();
+            assert!(
+                count(&told) <= count(&real),
+                "credited more often than paid: {pay_in:?}"
+            );
+        }
+        (told == real).then_some(())
+    })
+    .await;
+}
+
+/// Gateway, amount, fee.
+fn sorted<'a>(items: impl Iterator<Item = &'a Value>) -> Vec<(String, i64, i64)> {
+    let mut items: Vec<_> = items
+        .map(|item| {
+            (
+                string(item, "gateway"),
+                cents(item, "amount_cents"),
+                cents(item, "fee_cents"),
+            )
+        })
+        .collect();
+    items.sort();
+    items
+}
+
+/// Our book of the money at each gateway is the gateway's own, but for what is still in the air.
+async fn floats_agree(app: &TestApp) {
+    let in_the_air = |body: &Value| body["status"] == "pending" && body["kind"] != "charge";
+    for person in app.people() {
+        if app.transactions(&person).await.iter().any(in_the_air) {
+            return;
+        }
+    }
+    let operator = app.operator().await;
+    wait_until(
+        "our floats to equal the gateways' balances",
+        LIMIT,
+        || async {
+            let real = app.get("/sandbox/balances").await.body;
+            let ours = app.get("/v1/gateways").by(&operator).await.list();
+            let equal = ours.iter().all(|gateway| {
+                let name = string(gateway, "name");
+                real[&name]["balance_cents"] == gateway["float_available_cents"]
+            });
+            equal.then_some(())
+        },
+    )
+    .await;
+}
