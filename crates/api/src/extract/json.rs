@@ -10,6 +10,7 @@ use std::fmt;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use bytes::BytesMut;
+use http::header;
 use http_body_util::BodyExt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -51,6 +52,11 @@ impl<S: Send + Sync> FromRequest<S> for NoFields {
 /// The raw body, bounded.
 pub async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::BodyTooLarge, "At most 262144 bytes are read.");
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok());
     let mut body = request.into_body();
     let (mut kept, mut length) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -70,7 +76,7 @@ pub async fn read(request: Request<Body>) -> Result<Bytes, Problem> {
             break;
         }
     }
-    if length > LARGEST_BODY {
+    if length.max(announced.unwrap_or(0)) > LARGEST_BODY {
         return Err(too_large());
     }
     Ok(kept.freeze())

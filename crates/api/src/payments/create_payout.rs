@@ -8,7 +8,7 @@ use app::commands::{PayoutDestination, RequestPayout};
 use axum::extract::State;
 use axum::response::Response;
 use domain::money::Money;
-use domain::pix::br_code::Decoded;
+use domain::pix::br_code::{Decoded, Payment};
 use http::StatusCode;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -148,7 +148,9 @@ fn amount_of_code(
 ) -> Option<Money> {
     let named = code.amount_centavos().filter(|cents| *cents > 0);
     let Some(named) = named else {
-        if !has_amount {
+        // What a dynamic code asks for stands in a document; of our own codes it is known.
+        let is_dynamic = matches!(code.payment, Payment::Dynamic { .. });
+        if !has_amount && !is_dynamic {
             let message = "is required: the BR Code names no amount";
             fields.refuse("amount_cents", "required", message);
         }
@@ -257,12 +259,13 @@ mod tests {
             refused(read_body(other)),
             [("amount_cents".to_owned(), "amount_mismatch")]
         );
-        for code in [static_code(None), dynamic_code()] {
-            assert_eq!(
-                refused(read_body(json!({"br_code": code}))),
-                [("amount_cents".to_owned(), "required")]
-            );
-        }
+        assert_eq!(
+            refused(read_body(json!({"br_code": static_code(None)}))),
+            [("amount_cents".to_owned(), "required")]
+        );
+        // Whether a dynamic code is one of ours, whose amount is known, is for the use case to say.
+        let dynamic = read_body(json!({"br_code": dynamic_code()})).unwrap();
+        assert_eq!(dynamic.amount, None);
         assert_eq!(
             cents(json!({"br_code": dynamic_code(), "amount_cents": 7})),
             7

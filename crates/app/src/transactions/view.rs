@@ -9,6 +9,7 @@ use domain::status::{Kind, Status};
 use domain::tax_id::TaxId;
 use domain::time::Moment;
 
+use crate::payouts::inside::INSIDE_PREFIX;
 use crate::ports::store::{PayInRow, StoreError, TransactionRecord, TransactionRow};
 use crate::records::charge::{ChargeRecord, PayInPayer};
 use crate::records::corrupt;
@@ -100,7 +101,7 @@ fn pay_in(row: &PayInRow) -> Result<PayInView, StoreError> {
     let payer = PayInPayer::load(row)?;
     Ok(PayInView {
         id: row.id,
-        gateway: Some(row.gateway),
+        gateway: (!row.key.starts_with(INSIDE_PREFIX)).then_some(row.gateway),
         amount: row.amount,
         fee: row.fee,
         end_to_end_id: row.end_to_end_id.clone(),

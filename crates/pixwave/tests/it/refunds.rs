@@ -104,7 +104,7 @@ async fn an_unclear_refund_is_found_out_and_never_doubled(database: Database) {
             let asked = refund(&app, &person, of(&charge, 400), 202).await;
             let ended = app.ended(&person, &asked.id()).await;
             assert_eq!(ended["stage"], "settled", "{gateway} {mode}: {ended}");
-            let attempts = app.attempts(&person, &asked.id()).await;
+            let attempts = app.answered_attempts(&person, &asked.id()).await;
             assert_eq!(attempts.len(), 1, "{gateway} {mode}");
             assert_eq!(verdicts(&attempts[0])[0], "unknown", "{gateway} {mode}");
             assert_eq!(
