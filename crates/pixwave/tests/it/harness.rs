@@ -535,8 +535,10 @@ impl TestApp {
         what: &str,
         is_so: impl Fn(&Value) -> bool,
     ) -> Value {
+        let last = LastSeen::default();
         wait_until(&format!("{what} of {id}"), LIMIT, || async {
             let seen = self.transaction(person, id).await;
+            last.set(&seen);
             is_so(&seen).then_some(seen)
         })
         .await
@@ -587,6 +589,24 @@ impl TestApp {
             .as_array()
             .expect("requests")
             .clone()
+    }
+}
+
+/// What was seen last, told when the wait for something else fails.
+#[derive(Default)]
+struct LastSeen(std::sync::Mutex<Value>);
+
+impl LastSeen {
+    fn set(&self, seen: &Value) {
+        *self.0.lock().expect("no holder panics") = seen.clone();
+    }
+}
+
+impl Drop for LastSeen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("last seen: {}", self.0.lock().expect("no holder panics"));
+        }
     }
 }
 

@@ -109,7 +109,15 @@ async fn sends_are_requests(app: &TestApp, transactions: &[Told]) {
                         "{key:?}: {requests} requests, {left} sends"
                     );
                 } else {
-                    assert_eq!(requests, left, "requests and sends of {key:?}");
+                    // A process that was killed with an open send may not have transmitted it.
+                    let lost = sends
+                        .iter()
+                        .filter(|send| send["code"] == "process_lost")
+                        .count();
+                    assert!(
+                        requests <= left && requests + lost >= left,
+                        "{key:?}: {requests} requests, {left} sends, {lost} of them lost"
+                    );
                 }
             }
         }
