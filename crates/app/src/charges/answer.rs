@@ -359,6 +359,7 @@ pub(in crate::charges) mod tests {
                 Write::InsertEvent(event) => event.kind.clone(),
                 Write::SaveAttempt(row) => format!("attempt {}", row.outcome),
                 Write::InsertJob(job) => job.kind.clone(),
+                Write::InsertBrCode { .. } => "code".to_owned(),
                 Write::RescheduleJob { visible_at, .. } => {
                     format!(
                         "again after {} ms",
@@ -378,6 +379,7 @@ pub(in crate::charges) mod tests {
             told(&writes),
             [
                 "close accepted",
+                "code",
                 "awaiting_payment v2",
                 "charge.awaiting_payment",
                 "attempt done",
@@ -425,6 +427,7 @@ pub(in crate::charges) mod tests {
             told(&writes),
             [
                 "evidence accepted",
+                "code",
                 "awaiting_payment v2",
                 "charge.awaiting_payment",
                 "attempt done"

@@ -8,7 +8,7 @@ use domain::charge::ChargeStep;
 use domain::gateway::{Gateway, Operation};
 use domain::ids::{AlertId, AttemptId};
 use domain::outcome::UnknownCause;
-use domain::routing::{Candidate, Choice, Need, choose};
+use domain::routing::{Candidate, Choice, Need, RejectReason, choose};
 use domain::time::{Moment, Span};
 
 use super::answer::{Answered, verdict_of};
@@ -44,6 +44,20 @@ struct OpenSend {
     send: u32,
     gateway: Gateway,
     request: PreparedRequest,
+}
+
+/// Gateways that refused for good, or have been tried this often.
+fn used_up(attempts: &[AttemptRecord], most: usize) -> Vec<Gateway> {
+    let tried = |gateway| {
+        attempts
+            .iter()
+            .filter(move |tried| tried.row.gateway == gateway)
+    };
+    let is_used_up = |gateway: &Gateway| {
+        let refused = tried(*gateway).any(|attempt| attempt.row.outcome == "not_done");
+        refused || tried(*gateway).count() >= most
+    };
+    Gateway::ALL.into_iter().filter(is_used_up).collect()
 }
 
 impl Creation<'_> {
@@ -107,7 +121,8 @@ impl Creation<'_> {
             return self.fail("creation_timed_out", message).await;
         }
         let attempts = &self.record.attempts;
-        let mut exhausted: Vec<Gateway> = attempts.iter().map(|tried| tried.row.gateway).collect();
+        let mut exhausted = used_up(attempts, 1);
+        let mut second_round = false;
         let mut cannot = None;
         loop {
             let candidates = self.candidates(&exhausted).await?;
@@ -118,6 +133,14 @@ impl Creation<'_> {
                 Choice::Wait(reason) => {
                     let at = self.app.now().plus(PAUSED);
                     return again_at(self.app, self.lease, at, Some(reason.as_str())).await;
+                }
+                // Nothing is at stake in asking again where the outcome is only unknown.
+                Choice::Reject(RejectReason::AllGatewaysUnavailable)
+                    if !second_round && used_up(attempts, 2).len() < exhausted.len() =>
+                {
+                    second_round = true;
+                    exhausted = used_up(attempts, 2);
+                    exhausted.extend(cannot.iter().map(|(gateway, _)| *gateway));
                 }
                 Choice::Reject(reason) => {
                     return self.fail(reason.as_str(), self.what_failed(cannot)).await;
@@ -437,6 +460,21 @@ mod tests {
             job: Some(job()),
             ..Locked::default()
         }
+    }
+
+    #[test]
+    fn a_gateway_that_only_did_not_answer_is_asked_a_second_time() {
+        let unknown = attempt(1, "unknown", &[]);
+        let gateway = unknown.row.gateway;
+        let one = [unknown.clone()];
+        assert_eq!(
+            (used_up(&one, 1), used_up(&one, 2)),
+            (vec![gateway], vec![])
+        );
+        let two = [unknown.clone(), unknown];
+        assert_eq!(used_up(&two, 2), [gateway]);
+        let refused = [attempt(1, "not_done", &[])];
+        assert_eq!(used_up(&refused, 2), [gateway], "a refusal is final");
     }
 
     fn opening(attempt_number: u32, send_number: u32, fresh: Option<AttemptRow>) -> Opening {
