@@ -386,7 +386,7 @@ pub(in crate::charges) mod tests {
                 "again after 2000 ms"
             ]
         );
-        let Some(Write::SaveTransaction(row)) = writes.get(1) else {
+        let Some(Write::SaveTransaction(row)) = writes.get(2) else {
             panic!("the charge is saved")
         };
         let charge = ChargeRecord::load(row).unwrap();
