@@ -250,11 +250,16 @@ async fn start_sandbox(config: &Config, ports: SandboxPorts) -> Result<Sandbox> 
         ..SandboxConfig::default()
     };
     let started = Sandbox::start(sandbox).await;
-    started.context("the sandbox cannot start (SANDBOX_EFI_PORT, SANDBOX_MERCADO_PAGO_PORT)")
+    started.context(
+        "the sandbox cannot start (SANDBOX_EFI_PORT, SANDBOX_MERCADO_PAGO_PORT, SANDBOX_FOLDER)",
+    )
 }
 
 /// Where the sandbox keeps its state; `None` keeps it in memory, like the database.
 pub fn sandbox_folder(config: &Config) -> Option<PathBuf> {
+    if let Some(folder) = &config.sandbox_folder {
+        return Some(folder.clone());
+    }
     match config.database.file() {
         Some(file) => Some(beside(&file, ".sandbox")),
         None if config.database.is_in_memory() => None,

@@ -16,7 +16,7 @@ mod tests;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::gateways::HttpLimits;
 use app::context::Settings;
@@ -43,6 +43,8 @@ pub struct Config {
     /// `None`: the key is in a file beside the database.
     pub app_key: Option<SecretString>,
     pub gateways: Gateways,
+    /// Where the sandbox keeps its books; `None`: beside the database.
+    pub sandbox_folder: Option<PathBuf>,
     /// Bounds of one gateway call.
     pub gateway_http: HttpLimits,
     /// What the use cases are told. Addresses and secrets of webhooks are filled in at the start.
@@ -75,6 +77,7 @@ impl Config {
             database: Database::read(variables),
             app_key: app_key(variables),
             gateways: gateways::read(variables),
+            sandbox_folder: variables.text("SANDBOX_FOLDER").map(PathBuf::from),
             settings: behavior::read(variables, &gateway_http),
             gateway_http,
             jobs_at_once: variables

@@ -5,7 +5,7 @@
 //! rewrites the journal to the latest version of every record.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::Write,
     path::{Path, PathBuf},
 };
@@ -19,6 +19,8 @@ use super::Record;
 pub struct Journal {
     file: Option<(File, PathBuf)>,
     pending: Vec<u8>,
+    /// Held as long as the journal is written: two writers would tear each other's lines.
+    _lock: Option<File>,
 }
 
 impl Journal {
@@ -29,6 +31,7 @@ impl Journal {
         };
         std::fs::create_dir_all(dir)
             .with_context(|| format!("{} cannot be made", dir.display()))?;
+        let lock = lock(dir)?;
         let path = dir.join("journal.jsonl");
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -56,6 +59,7 @@ impl Journal {
             Self {
                 file,
                 pending: Vec::new(),
+                _lock: Some(lock),
             },
             records,
         ))
@@ -94,6 +98,21 @@ impl Journal {
             self.pending.clear();
         }
         Ok(())
+    }
+}
+
+/// One process per data directory; the operating system lets go of the lock when it dies.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("journal.lock");
+    let file = append_to(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            anyhow::bail!("{} is in use by another sandbox", dir.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
     }
 }
 
