@@ -273,6 +273,7 @@ impl Drop for Sandbox {
         for listener in [&self.panel.efi, &self.panel.mercado_pago, &self.control] {
             listener.abandon();
         }
+        self.panel.core.close();
     }
 }
 

@@ -329,6 +329,11 @@ impl State {
         self.journal.flush()
     }
 
+    /// Keeps nothing any more: the sandbox has ended.
+    pub fn close(&mut self) {
+        self.journal.close();
+    }
+
     /// Executes a movement: the one place where money moves.
     pub fn execute(&mut self, movement: Movement) {
         let entry = LedgerEntry {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{GatewayName, SandboxConfig};
+use sandbox::{GatewayName, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::support::{World, intent_body, txid, until};
@@ -41,6 +41,18 @@ impl Drop for Folder {
 
 fn journal(folder: &Path) -> PathBuf {
     folder.join("journal.jsonl")
+}
+
+#[tokio::test]
+async fn two_sandboxes_do_not_share_a_folder() {
+    let folder = Folder::new();
+    let first = Sandbox::start(folder.config()).await.expect("it starts");
+    let second = Sandbox::start(folder.config()).await;
+    let error = second.err().expect("the folder is taken").to_string();
+    assert!(error.contains("in use by another sandbox"), "{error}");
+    first.shutdown().await;
+    let next = Sandbox::start(folder.config()).await;
+    next.expect("the folder is free again").shutdown().await;
 }
 
 #[tokio::test]
