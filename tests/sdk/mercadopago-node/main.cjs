@@ -31,7 +31,7 @@ async function receiver() {
     }
     throw new Error(`no webhook ${action}`);
   };
-  return { url: `http://127.0.0.1:${server.address().port}/hook`, next, close: () => server.close() };
+  return { url: `http://127.0.0.1:${server.address().port}/hook`, next, close: () => { server.close(); server.closeAllConnections(); } };
 }
 
 async function main() {
@@ -85,7 +85,8 @@ async function main() {
   hooks.close();
 }
 
-main().catch((error) => {
+// A webhook still under way must not keep the program alive.
+main().then(() => process.exit(0), (error) => {
   console.error(error);
-  process.exitCode = 1;
+  process.exit(1);
 });
