@@ -34,6 +34,8 @@ pub trait Availability: Send + Sync + 'static {
     /// Counts a call that starts; false when a half-open circuit has no place left. A closed
     /// circuit always has one, and so has an open one: whoever calls through it was told to.
     async fn begin(&self, gateway: Gateway, operation: Operation, now: Moment) -> bool;
+    /// The call was not made after all: its place is free again, and nothing was learnt.
+    async fn abandon(&self, gateway: Gateway, operation: Operation, now: Moment);
     /// Counts its end.
     async fn observe(&self, gateway: Gateway, operation: Operation, sample: Sample, now: Moment);
     /// A harmless probe succeeded.
@@ -95,6 +97,12 @@ impl Availability for InProcess {
         })
     }
 
+    async fn abandon(&self, gateway: Gateway, operation: Operation, now: Moment) {
+        self.with(gateway, operation, now, |health, _| {
+            health.in_flight = health.in_flight.saturating_sub(1);
+        });
+    }
+
     async fn observe(&self, gateway: Gateway, operation: Operation, sample: Sample, now: Moment) {
         self.with(gateway, operation, now, |health, policy| {
             health.in_flight = health.in_flight.saturating_sub(1);
@@ -115,5 +123,39 @@ impl Availability for InProcess {
         self.with(gateway, operation, now, |health, policy| {
             health.circuit = health.circuit.probe_succeeded(policy, now);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    const PLACE: (Gateway, Operation) = (Gateway::Efi, Operation::Payout);
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        future.now_or_never().expect("memory answers at once")
+    }
+
+    #[test]
+    fn a_half_open_circuit_gives_its_place_back_when_the_call_is_not_made() {
+        let twin = InProcess::new(CircuitPolicy::STANDARD);
+        let start = Moment::from_micros(0);
+        let failed = Sample {
+            outcome: Observation::Failed,
+            latency: Span::ZERO,
+        };
+        for _ in 0..3 {
+            now(twin.observe(PLACE.0, PLACE.1, failed, start));
+        }
+        let later = start.plus(Span::from_seconds(6));
+        now(twin.probe_succeeded(PLACE.0, PLACE.1, later));
+        assert!(now(twin.begin(PLACE.0, PLACE.1, later)));
+        assert!(
+            !now(twin.begin(PLACE.0, PLACE.1, later)),
+            "it admits one call"
+        );
+        now(twin.abandon(PLACE.0, PLACE.1, later));
+        assert!(now(twin.begin(PLACE.0, PLACE.1, later)));
     }
 }

@@ -267,13 +267,7 @@ impl Payment<'_> {
             }
             Err(Unprepared::Store(error)) => return Err(error.into()),
         };
-        let operation = operation_of(self.record.kind);
-        if !self
-            .app
-            .availability
-            .begin(gateway, operation, self.app.now())
-            .await
-        {
+        if !self.begin(gateway).await {
             reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
             return Ok(Next::Rest);
         }
@@ -291,8 +285,33 @@ impl Payment<'_> {
             why,
             routing,
         };
-        let send = open_first_send(self.app, &self.found.row, dispatch, self.lease).await?;
-        self.transmit(send).await
+        let opened = open_first_send(self.app, &self.found.row, dispatch, self.lease).await;
+        self.transmit_opened(gateway, opened).await
+    }
+
+    /// Takes a place in the gateway's circuit for a call that is about to be opened.
+    async fn begin(&self, gateway: Gateway) -> bool {
+        let operation = operation_of(self.record.kind);
+        self.app
+            .availability
+            .begin(gateway, operation, self.app.now())
+            .await
+    }
+
+    /// Transmits an opened send; the place of one that could not be opened is given back.
+    async fn transmit_opened(
+        &self,
+        gateway: Gateway,
+        opened: Step<commits::OpenSend>,
+    ) -> Step<Next> {
+        match opened {
+            Ok(send) => self.transmit(send).await,
+            Err(error) => {
+                let (operation, now) = (operation_of(self.record.kind), self.app.now());
+                self.app.availability.abandon(gateway, operation, now).await;
+                Err(error)
+            }
+        }
     }
 
     fn key_of(&self, plan: &AttemptPlan) -> String {
@@ -442,12 +461,12 @@ impl Payment<'_> {
         if tries >= self.app.settings.send_retries.tries || !self.circuit_admits(gateway).await {
             return self.give_up(attempt).await;
         }
-        self.app
-            .availability
-            .begin(gateway, operation_of(self.record.kind), self.app.now())
-            .await;
-        let send = open_resend(self.app, &self.found.row, number, self.lease).await?;
-        self.transmit(send).await
+        if !self.begin(gateway).await {
+            reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
+            return Ok(Next::Rest);
+        }
+        let opened = open_resend(self.app, &self.found.row, number, self.lease).await;
+        self.transmit_opened(gateway, opened).await
     }
 
     /// No more tries here: the attempt ends as not done and the payment is routed again.
@@ -486,7 +505,7 @@ impl Payment<'_> {
             .resolution
             == Resolution::ReplaySameBytes;
         if by_replay && attempt.row.gateway_reference.is_none() && self.may_resend(attempt) {
-            return self.resend(number).await;
+            return self.resend(attempt).await;
         }
         let known = look_up(self.app, &self.record, attempt).await;
         let absent = matches!(
@@ -497,7 +516,7 @@ impl Payment<'_> {
             }
         );
         if absent && self.may_resend(attempt) {
-            return self.resend(number).await;
+            return self.resend(attempt).await;
         }
         self.absorb(number, attempt.row.gateway, known).await
     }
@@ -514,9 +533,12 @@ impl Payment<'_> {
             && attempt.sends.len() < limit
     }
 
-    async fn resend(&self, number: u32) -> Step<Next> {
-        let send = open_resend(self.app, &self.found.row, number, self.lease).await?;
-        self.transmit(send).await
+    async fn resend(&self, attempt: &AttemptRecord) -> Step<Next> {
+        // Circuits do not stop a doubtful attempt from being resolved; it only counts among the calls.
+        let gateway = attempt.row.gateway;
+        let _has_place = self.begin(gateway).await;
+        let opened = open_resend(self.app, &self.found.row, attempt.row.number, self.lease).await;
+        self.transmit_opened(gateway, opened).await
     }
 
     /// In review: only lookups, never a send.

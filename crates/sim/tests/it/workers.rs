@@ -1,7 +1,9 @@
 //! Several workers at once, and cancels that race with them.
 
 use app::commands::CancelRefusal;
+use app::worker::run_claimed;
 use domain::gateway::Gateway::Efi;
+use domain::gateway::Operation;
 use domain::outcome::{NeverSent, UnknownCause};
 use domain::time::Span;
 use futures::FutureExt;
@@ -80,6 +82,35 @@ fn cancel_and_dispatch_are_one_compare_and_set() {
         });
     }
     assert_eq!(seen.len(), 2, "both must win sometimes: {seen:?}");
+}
+
+#[test]
+fn a_worker_that_lost_its_lease_leaves_no_call_counted() {
+    let world = World::new(29, Script::default());
+    let runtime = world.runtime.clone();
+    runtime.block_on(async {
+        let id = world.request("order-1", 1_000).await;
+        let lost = world.claim().await.remove(0);
+        world.app.runtime.sleep(world.app.settings.job_lease).await;
+        let held = world.claim().await.remove(0);
+        run_claimed(&world.app, &lost).await;
+        assert_eq!(
+            world.record(id).await.attempts.len(),
+            0,
+            "the lost lease opens nothing"
+        );
+        let now = world.app.now();
+        let health = world
+            .app
+            .availability
+            .health(Efi, Operation::Payout, now)
+            .await;
+        assert_eq!(health.in_flight, 0);
+        run_claimed(&world.app, &held).await;
+        world.work_for(Span::from_seconds(60)).await;
+        assert_eq!(world.record(id).await.row.stage, "settled");
+        world.audit(id).await;
+    });
 }
 
 #[test]
