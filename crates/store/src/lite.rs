@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use app::ports::store::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -82,18 +83,26 @@ fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     // A larger log is worth a third of the writes; it is a few tens of megabytes.
     connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    settle_plans(connection)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(256);
     // Fails on a file that cannot be written, before anything depends on it.
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT")
+}
+
+/// Statements are parsed and planned once: without the planner's guarantee of stable plans, every
+/// value bound to a range makes SQLite plan its statement anew.
+fn settle_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(256);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// A connection that only reads; works while another process writes.
 pub(crate) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    settle_plans(&connection)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
 }
 

@@ -181,7 +181,7 @@ fn mark(engine: &Engine, migration: &Migration, state: &str) -> Vec<Val> {
 async fn apply_lite(engine: &mut Engine, migration: &Migration) -> Done<()> {
     engine.control("BEGIN IMMEDIATE").await?;
     let outcome = async {
-        engine.control(migration.lite).await?;
+        engine.script(migration.lite).await?;
         let mark = mark(engine, migration, "done");
         engine.exec(schema::MARK_MIGRATION, mark).await?;
         engine.control("COMMIT").await

@@ -53,10 +53,22 @@ impl Engine {
         matches!(self, Engine::My(_))
     }
 
-    /// Runs a statement that cannot be prepared (transactions, settings of a session).
-    pub(crate) async fn control(&mut self, text: &'static str) -> Done<()> {
+    /// Runs the statements of one migration's text; on MySQL it holds one.
+    pub(crate) async fn script(&mut self, text: &'static str) -> Done<()> {
         match self {
             Engine::Lite(connection) => connection.execute_batch(text).map_err(fault::from_sqlite),
+            Engine::My(_) => self.control(text).await,
+        }
+    }
+
+    /// Runs one statement without arguments or rows (transactions, settings of a session).
+    pub(crate) async fn control(&mut self, text: &'static str) -> Done<()> {
+        match self {
+            Engine::Lite(connection) => connection
+                .prepare_cached(text)
+                .and_then(|mut statement| statement.execute([]))
+                .map(|_none| ())
+                .map_err(fault::from_sqlite),
             Engine::My(connection) => connection
                 .query_drop(text)
                 .await
