@@ -53,6 +53,9 @@ pub fn transition(
     if record.stage.status() != Status::Pending {
         return after_the_end(&record, row, &outcome);
     }
+    if record.stage.attempt() != Some(row.number) {
+        return of_an_earlier_attempt(&record, row, &outcome);
+    }
     match outcome {
         AttemptOutcome::Done(execution) => settle(record, row, &execution, now),
         AttemptOutcome::NotDone(proof) => not_done(record, row, &proof, may_retry, now),
@@ -63,6 +66,29 @@ pub fn transition(
             _ => advance(record, row, OutgoingStep::OutcomeUnknown, now),
         },
         AttemptOutcome::Open => Transition::Stay(row),
+    }
+}
+
+/// What becomes known of an attempt that does not hold the payment any more moves nothing: another
+/// attempt may be under way.
+fn of_an_earlier_attempt(
+    record: &OutgoingRecord,
+    row: AttemptRow,
+    outcome: &AttemptOutcome,
+) -> Transition {
+    match outcome {
+        AttemptOutcome::Done(_) => Transition::Contradiction {
+            detail: format!(
+                "attempt {} was executed although the payment went on and is {}",
+                row.number,
+                record.stage.name()
+            ),
+            attempt: row,
+        },
+        AttemptOutcome::NotDone(_)
+        | AttemptOutcome::Accepted(_)
+        | AttemptOutcome::Unknown
+        | AttemptOutcome::Open => Transition::Stay(row),
     }
 }
 
@@ -454,6 +480,25 @@ pub(crate) mod tests {
                 expected,
                 "{verdicts:?} {evidence:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_earlier_attempt_moves_nothing() {
+        let second = OutgoingStage::Sending {
+            attempt: 2,
+            since: NOW,
+        };
+        let failed = Evidence::Refused(Refusal {
+            reason: RefusalReason::Unexplained,
+            code: "failed".into(),
+        });
+        let timeout = [Some(SendVerdict::Unknown(UnknownCause::Timeout))];
+        for stage in [second, OutgoingStage::Queued { since: NOW }] {
+            let first = |evidence| follows(Kind::Payout, stage.clone(), &timeout, &[evidence]);
+            assert_eq!(first(failed.clone()), "stay not_done");
+            assert_eq!(first(Evidence::NotFound), "stay unknown");
+            assert_eq!(first(executed()), "contradiction");
         }
     }
 
