@@ -42,6 +42,12 @@ pub struct Settings {
     /// How long one gateway call may take in all; a lease outlives it.
     pub call_limit: Span,
     pub job_lease: Span,
+    /// How far clocks may be off, between hosts or by a jump. A gateway's window for one key is
+    /// trusted this much less than it is promised.
+    pub clock_tolerance: Span,
+    /// An idle worker looks at the queue at least this often: jobs of other processes ring no bell
+    /// in this one.
+    pub idle_look: Span,
     /// Maximum ages of the pending stages.
     pub queued_deadline: Span,
     pub sending_deadline: Span,
@@ -86,6 +92,8 @@ impl Settings {
             circuit: CircuitPolicy::STANDARD,
             call_limit: Span::from_seconds(20),
             job_lease: Span::from_seconds(30),
+            clock_tolerance: Span::from_seconds(5 * 60),
+            idle_look: Span::from_seconds(1),
             queued_deadline: Span::from_seconds(30 * 60),
             sending_deadline: Span::from_seconds(5 * 60),
             accepted_deadline: Span::from_seconds(60 * 60),

@@ -23,8 +23,6 @@ use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_overdue;
 use crate::ports::store::{AlertRow, JobRow, Lease, Locks, StoreError, Write};
 
-/// An idle worker looks at the queue at least this often: jobs of other processes ring no bell here.
-const IDLE_LOOK: Span = Span::from_seconds(1);
 /// A job that is visible and could not be claimed (another worker was faster, or the database's clock
 /// is behind ours) is not asked for in a spin.
 const SHORTEST_PAUSE: Span = Span::from_millis(10);
@@ -54,7 +52,7 @@ pub async fn work(app: App, at_once: usize, mut stop: watch::Receiver<bool>) {
         let pause = match claimed {
             Ok(count) if count > 0 && count == free => continue,
             // Every slot is taken: the next to end wakes this loop.
-            Ok(_) if free == 0 => IDLE_LOOK,
+            Ok(_) if free == 0 => app.settings.idle_look,
             Ok(_) => until_next(&app).await,
             Err(error) => {
                 tracing::warn!(%error, "cannot claim jobs");
@@ -78,11 +76,12 @@ async fn wait_for_slot(slots: &Semaphore, all_taken: bool) {
     }
 }
 
-/// The time until the next job becomes visible, within [`SHORTEST_PAUSE`] and [`IDLE_LOOK`].
+/// The time until the next job becomes visible, within [`SHORTEST_PAUSE`] and the idle look.
 async fn until_next(app: &App) -> Span {
+    let longest = app.settings.idle_look;
     match app.store.next_job_at().await {
-        Ok(Some(at)) => at.since(app.now()).max(SHORTEST_PAUSE).min(IDLE_LOOK),
-        Ok(None) | Err(_) => IDLE_LOOK,
+        Ok(Some(at)) => at.since(app.now()).max(SHORTEST_PAUSE).min(longest),
+        Ok(None) | Err(_) => longest,
     }
 }
 
@@ -250,7 +249,7 @@ pub async fn repeat<F>(
     }
 }
 
-/// Runs a task after every commit, and at least every second.
+/// Runs a task after every commit, and at every idle look.
 pub async fn repeat_on_bell<F>(
     app: App,
     name: &'static str,
@@ -267,7 +266,7 @@ pub async fn repeat_on_bell<F>(
             tracing::warn!(task = name, %error, "a task failed");
         }
         select(
-            select(rung, app.runtime.sleep(IDLE_LOOK)),
+            select(rung, app.runtime.sleep(app.settings.idle_look)),
             stop.changed().boxed(),
         )
         .await;
