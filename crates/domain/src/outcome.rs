@@ -32,6 +32,8 @@ pub enum NeverSent {
     /// The access token could not be had, so the order itself was never written.
     TokenRefused,
     TokenUnavailable,
+    /// The process stood still between its intent and the call, and then let it be.
+    Stale,
 }
 
 /// Why the outcome cannot be told from the answer.
@@ -221,6 +223,7 @@ stored_names!(NeverSent {
     PoolExhausted = "pool_exhausted",
     TokenRefused = "token_refused",
     TokenUnavailable = "token_unavailable",
+    Stale = "stale",
 });
 
 stored_names!(UnknownCause {

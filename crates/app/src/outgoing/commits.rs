@@ -45,6 +45,7 @@ pub struct OpenSend {
     pub send_number: u32,
     pub gateway: Gateway,
     pub request: PreparedRequest,
+    pub opened_at: Moment,
 }
 
 /// A dispatch decided outside: the plan, its bytes and its reasons.
@@ -143,6 +144,7 @@ fn first_send(
         send_number: 1,
         gateway: plan.gateway(),
         request: dispatch.request.clone(),
+        opened_at: now,
     };
     let event = events::of_transaction(&mut ids, &row, &event_name(&row));
     let writes = vec![
@@ -242,6 +244,7 @@ fn resend(
         send_number: number,
         gateway: attempt.row.gateway,
         request: PreparedRequest(attempt.row.request.clone()),
+        opened_at: now,
     };
     Ok((open_send_row(attempt.row.id, number, now, lease), opened))
 }

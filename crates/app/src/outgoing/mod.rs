@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use domain::dispatch::{AttemptOutcome, AttemptPlan, FailoverLicence};
 use domain::gateway::{Gateway, Operation, PayoutForm, Resolution};
 use domain::ids::TransactionId;
-use domain::outcome::{Consequence, Evidence};
+use domain::outcome::{Consequence, Evidence, NeverSent, SendVerdict};
 use domain::payout::{Failure, Outgoing, OutgoingStage};
 use domain::routing::{Choice, Need, RejectReason, WaitReason, choose};
 use domain::status::Status;
@@ -354,13 +354,24 @@ impl Payment<'_> {
         let operation = operation_of(self.record.kind);
         let client = self.app.gateway(send.gateway);
         let started = self.app.now();
-        let verdict = match self.record.kind {
-            Outgoing::Payout => client.send_payout(&send.request).await,
-            Outgoing::Refund => client.send_refund(&send.request).await,
+        let verdict = if started.since(send.opened_at) >= self.app.settings.call_limit {
+            // This process stood still since it committed its intent: its lease is lost, and the
+            // window for which the send was decided may be over. Nothing leaves, and that is known.
+            self.app
+                .availability
+                .abandon(send.gateway, operation, started)
+                .await;
+            SendVerdict::NeverSent(NeverSent::Stale)
+        } else {
+            let verdict = match self.record.kind {
+                Outgoing::Payout => client.send_payout(&send.request).await,
+                Outgoing::Refund => client.send_refund(&send.request).await,
+            };
+            self.app
+                .observe_call(send.gateway, operation, observation_of(&verdict), started)
+                .await;
+            verdict
         };
-        self.app
-            .observe_call(send.gateway, operation, observation_of(&verdict), started)
-            .await;
         tracing::info!(
             transaction = %self.found.row.id,
             gateway = %send.gateway,
@@ -529,8 +540,15 @@ impl Payment<'_> {
             .dedup_window;
         let first = attempt.sends.first().map(|send| send.opened_at);
         let limit = self.app.settings.send_retries.tries as usize + DOUBTFUL_RESENDS;
-        first.is_some_and(|first| self.app.now().since(first) < window)
-            && attempt.sends.len() < limit
+        // What is sent now may leave as late as a call may last, and the clock may be behind: the
+        // window must still hold then.
+        let settings = &self.app.settings;
+        let arrives = self
+            .app
+            .now()
+            .plus(settings.call_limit)
+            .plus(settings.clock_tolerance);
+        first.is_some_and(|first| arrives.since(first) < window) && attempt.sends.len() < limit
     }
 
     async fn resend(&self, attempt: &AttemptRecord) -> Step<Next> {
