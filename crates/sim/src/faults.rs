@@ -1,4 +1,4 @@
-//! What a simulated gateway does at each call: a script, or nothing but health.
+//! What a simulated gateway does at each call: a script, a plan, or nothing but health.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -24,8 +24,9 @@ pub enum Fault {
     LostBefore(UnknownCause),
     /// Executed, and the caller learns nothing.
     LostAfter(UnknownCause),
-    /// The caller learns nothing; the network delivers the request when it is told to.
-    Delayed(UnknownCause),
+    /// The caller learns nothing; the network delivers the request after this time, or when it is
+    /// told to.
+    Delayed(UnknownCause, Option<Span>),
 }
 
 /// What happens to one lookup.
@@ -41,6 +42,14 @@ pub enum LookupFault {
 pub trait Faults: Send + Sync + 'static {
     fn on_send(&self, gateway: Gateway, key: &str) -> Fault;
     fn on_lookup(&self, gateway: Gateway, key: &str) -> LookupFault;
+
+    fn on_refund(&self, gateway: Gateway, key: &str) -> Fault {
+        self.on_send(gateway, key)
+    }
+
+    fn on_charge(&self, _gateway: Gateway, _key: &str) -> Fault {
+        Fault::Healthy
+    }
 }
 
 /// Faults from lists, one per call and gateway; healthy when a list has run out.

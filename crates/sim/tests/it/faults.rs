@@ -139,7 +139,7 @@ fn a_late_refusal_licenses_the_fallback() {
 fn a_delayed_request_is_never_paid_beside_the_fallback() {
     let delayed = Script::default().sends(
         Efi,
-        std::iter::once(Fault::Delayed(UnknownCause::Timeout)).chain(std::iter::repeat_n(
+        std::iter::once(Fault::Delayed(UnknownCause::Timeout, None)).chain(std::iter::repeat_n(
             Fault::Refuse(RefusalReason::NotAuthorized),
             20,
         )),

@@ -9,5 +9,6 @@
 mod crashes;
 mod faults;
 mod inside;
+mod runs;
 mod workers;
 mod world;
