@@ -48,6 +48,8 @@ enum Command {
     Openapi,
     /// A guided tour against a server of its own: every promise shown and checked
     Demo,
+    /// Attack the boundary to the gateways in simulated runs, and say what broke
+    Sim(commands::sim::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -77,6 +79,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Key(KeyCommand::Generate) => commands::key::generate(),
         Command::Openapi => commands::openapi::print(),
         Command::Demo => demo::run().await,
+        Command::Sim(arguments) => commands::sim::run(&arguments),
         command => configured(command, Config::from_environment()?).await,
     }
 }
@@ -94,7 +97,7 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Doctor => commands::doctor::run(&config).await,
         Command::Health => commands::health::run(&config).await,
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
-        Command::Key(_) | Command::Openapi | Command::Demo => {
+        Command::Key(_) | Command::Openapi | Command::Demo | Command::Sim(_) => {
             unreachable!("these were run without a configuration")
         }
     }

@@ -59,7 +59,9 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "pixwave",
-        uses: &["domain", "app", "store", "gateways", "sandbox", "api"],
+        uses: &[
+            "domain", "app", "store", "gateways", "sandbox", "api", "sim",
+        ],
         tests_use: &["testkit"],
     },
     Layer {

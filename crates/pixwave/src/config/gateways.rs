@@ -17,6 +17,16 @@ const EFI_URL: &str = "https://pix.api.efipay.com.br";
 const MERCADO_PAGO_URL: &str = "https://api.mercadopago.com";
 const WEBHOOK_SECRET: &str = "16 to 100 letters, digits, - or _";
 
+/// What opens or names a real gateway.
+pub(super) const CREDENTIALS: &[&str] = &[
+    "MERCADOPAGO_ACCESS_TOKEN",
+    "MERCADOPAGO_BASE_URL",
+    "GERENCIANET_CLIENT_ID",
+    "GERENCIANET_CLIENT_SECRET",
+    "GERENCIANET_CERTIFICATE",
+    "GERENCIANET_BASE_URL",
+];
+
 #[derive(Clone, Debug)]
 pub enum Gateways {
     Sandbox(SandboxPorts),

@@ -53,6 +53,22 @@ pub struct Config {
     pub log: Log,
 }
 
+/// The variables that name or open a real gateway and are set, from the environment or the `.env`
+/// file.
+///
+/// # Errors
+/// A `.env` file that cannot be read.
+pub fn of_real_gateways() -> Result<Vec<String>, Problems> {
+    let file = dot_env(Path::new(".env")).map_err(|problem| Problems(vec![problem]))?;
+    let is_set = |name: &String| {
+        let value = std::env::var(name).ok().or_else(|| file.get(name).cloned());
+        value.is_some_and(|value| !value.trim().is_empty())
+    };
+    let names = gateways::CREDENTIALS.iter();
+    let names = names.flat_map(|name| [(*name).to_owned(), format!("{name}_FILE")]);
+    Ok(names.filter(is_set).collect())
+}
+
 impl Config {
     /// The configuration that these variables make.
     ///
