@@ -7,6 +7,7 @@
 pub mod charge;
 pub mod circuit;
 pub mod dispatch;
+pub mod dispute;
 pub mod fee;
 pub mod gateway;
 pub mod ids;
