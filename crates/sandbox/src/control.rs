@@ -5,6 +5,7 @@
 //! | `GET`/`PUT /sandbox/gateways/{gateway}/faults` | what is armed; arms one [`Fault`] and answers when it is in force |
 //! | `POST /sandbox/charges/{txid or payment id}/pay` | `{amount_cents?, payer?: {name, tax_id}, info?, allow_expired?, again?}` |
 //! | `POST /sandbox/charges/{txid or payment id}/reverse` | `{amount_cents?, how?: "refund"/"charge_back"}` |
+//! | `POST /sandbox/charges/{txid or payment id}/dispute` | `{step?: "open"/"lost"/"won", how?: "mediation"/"charge_back" (Mercado Pago), amount_cents? (Efí)}` |
 //! | `POST /sandbox/payouts/{idEnvio or external_reference}/return` | `{amount_cents?}` |
 //! | `GET /sandbox/ledger` | `{"entries":[…]}`: what settled, and nothing else |
 //! | `GET /sandbox/requests`, `GET /sandbox/webhooks` | every request received, every delivery |
@@ -13,7 +14,7 @@
 //! | `POST /sandbox/tokens/revoke` | `{"gateway"}` |
 //! | `POST /sandbox/clock/advance` | `{"milliseconds"}` |
 //!
-//! Money events also travel as `PUT …/faults` with `{"mode":"return"|"reverse","reference",…}`.
+//! Money events also travel as `PUT …/faults` with `{"mode":"return"|"reverse"|"dispute","reference",…}`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,8 +33,8 @@ use crate::{
     config::{GatewayName, Options},
     faults::Fault,
     panel::ControlPanel,
-    settle::{self, NotPayable, Reversal},
-    state::{Record, State, efi::Payer},
+    settle::{self, Dispute, DisputeStep, NotPayable, Reversal},
+    state::{Record, State, efi::Payer, mercado_pago::DisputeKind},
 };
 
 /// A refused control call.
@@ -78,6 +79,7 @@ pub fn router(panel: Arc<ControlPanel>) -> Router {
         )
         .route("/sandbox/charges/{id}/pay", post(pay))
         .route("/sandbox/charges/{id}/reverse", post(reverse))
+        .route("/sandbox/charges/{id}/dispute", post(dispute))
         .route("/sandbox/payouts/{reference}/return", post(return_payout))
         .route("/sandbox/ledger", get(ledger))
         .route("/sandbox/requests", get(requests))
@@ -102,7 +104,7 @@ async fn faults(Shared(panel): Panel, Path(name): Path<String>) -> Answer {
 async fn set_fault(Shared(panel): Panel, Path(name): Path<String>, body: Bytes) -> Answer {
     let name = gateway(&name)?;
     let value: Value = read(&body)?;
-    if let Some(event @ ("return" | "reverse")) = value["mode"].as_str() {
+    if let Some(event @ ("return" | "reverse" | "dispute")) = value["mode"].as_str() {
         return money_event(&panel, event, &value);
     }
     let fault: Fault = serde_json::from_value(value).map_err(bad)?;
@@ -125,10 +127,14 @@ fn money_event(panel: &ControlPanel, event: &str, value: &Value) -> Answer {
         .as_str()
         .ok_or_else(|| bad("reference is required"))?;
     let cents = value["amount_cents"].as_i64();
-    if event == "return" {
-        come_back(panel, reference, cents)
-    } else {
-        take_back(panel, reference, cents, Reversal::default())
+    match event {
+        "return" => come_back(panel, reference, cents),
+        "dispute" => {
+            let step = serde_json::from_value(value["step"].clone()).map_err(bad)?;
+            let how = DisputeKind::default();
+            contest(panel, reference, Dispute { step, how, cents })
+        }
+        _ => take_back(panel, reference, cents, Reversal::default()),
     }
 }
 
@@ -225,6 +231,40 @@ fn take_back(panel: &ControlPanel, id: &str, cents: Option<i64>, how: Reversal) 
         charge.map(|charge| settle::reverse(state, &charge, cents, how))
     });
     moved(done, "no such charge")
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DisputeBody {
+    step: DisputeStep,
+    how: DisputeKind,
+    amount_cents: Option<i64>,
+}
+
+async fn dispute(Shared(panel): Panel, Path(id): Path<String>, body: Bytes) -> Answer {
+    let body: DisputeBody = read(&body)?;
+    let asked = Dispute {
+        step: body.step,
+        how: body.how,
+        cents: body.amount_cents,
+    };
+    contest(&panel, &id, asked)
+}
+
+fn contest(panel: &ControlPanel, id: &str, asked: Dispute) -> Answer {
+    let done = panel.core.transact(|state| {
+        let charge = settle::find_charge(state, id).or_else(|| by_reference(state, id));
+        charge.map(|charge| settle::dispute(state, &charge, asked))
+    });
+    match done {
+        None => Err(missing("no such charge")),
+        Some(None) => Err(Refused(
+            StatusCode::CONFLICT,
+            "not_disputable",
+            "the charge is in no state for this step of a dispute".to_owned(),
+        )),
+        Some(Some(())) => Ok(Json(json!({}))),
+    }
 }
 
 async fn return_payout(Shared(panel): Panel, Path(reference): Path<String>, body: Bytes) -> Answer {

@@ -62,6 +62,7 @@ pub fn create(
         settle_at: Some(effect.settle_at(state)),
         refusal: refusal(state, cents, effect).map(str::to_owned),
         status: RefundStatus::InProcess,
+        nature: None,
     };
     let (answer, settle_at) = (views::refund_with_reason(&refund), refund.settle_at);
     let end_to_end_id = pix.end_to_end_id.clone();

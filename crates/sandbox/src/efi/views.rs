@@ -32,13 +32,17 @@ fn refund(refund: &Refund) -> Value {
     if let Some(settled) = refund.settled {
         times["liquidacao"] = json!(clock::utc(settled));
     }
-    json!({
+    let mut body = json!({
         "id": refund.id,
         "rtrId": refund.rtr_id,
         "valor": money::fixed(refund.cents),
         "horario": times,
         "status": refund.status,
-    })
+    });
+    if let Some(nature) = &refund.nature {
+        body["natureza"] = json!(nature);
+    }
+    body
 }
 
 /// A devolução on its own: with the reason when it was refused.

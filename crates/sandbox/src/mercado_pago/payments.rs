@@ -138,6 +138,7 @@ fn read_body(state: &State, body: &Value) -> Result<Payment, Reply> {
         fee_cents: 0,
         refunds: Vec::new(),
         charged_back_cents: 0,
+        dispute: None,
     })
 }
 

@@ -145,6 +145,7 @@ fn reverse_pix(state: &mut State, end_to_end_id: &str, cents: Option<i64>) -> Op
         settle_at: None,
         refusal: None,
         status: RefundStatus::Returned,
+        nature: None,
     });
     state.execute(Movement {
         gateway: GatewayName::Efi,
@@ -168,9 +169,13 @@ fn reverse_payment(
     how: Reversal,
 ) -> Option<String> {
     let mut payment = state.book.payments.get(&id)?.clone();
-    let left = payment.cents - payment.refunded() - payment.charged_back_cents;
+    let left = payment.left();
     let cents = cents.unwrap_or(left);
-    if payment.approved.is_none() || cents < 1 || cents > left {
+    if payment.approved.is_none() || payment.dispute.is_some() || cents < 1 || cents > left {
+        return None;
+    }
+    // A payment has one state: it is charged back as a whole.
+    if how == Reversal::ChargeBack && cents != left {
         return None;
     }
     let now = state.now;

@@ -6,11 +6,13 @@
 
 mod back;
 mod charge;
+mod dispute;
 mod payout;
 mod refund;
 
 pub use back::{Reversal, return_intent, return_send, reverse};
 pub use charge::{NotPayable, Payment, find_charge, pay, payable};
+pub use dispute::{Dispute, DisputeStep, dispute};
 pub use payout::{intent, send};
 pub use refund::{next_refund_id, payment_refund_or_plan, refund_or_plan};
 

@@ -73,6 +73,16 @@ pub struct Refund {
     /// Set when the settlement is going to be refused.
     pub refusal: Option<String>,
     pub status: RefundStatus,
+    /// The `natureza` of one that was not asked for here: the special return mechanism's.
+    #[serde(default)]
+    pub nature: Option<String>,
+}
+
+impl Refund {
+    /// A claim that is not decided.
+    pub fn is_open_claim(&self) -> bool {
+        self.nature.is_some() && self.status == RefundStatus::InProcess
+    }
 }
 
 /// Who pays through the control paths.
@@ -110,12 +120,12 @@ impl ReceivedPix {
 }
 
 impl ReceivedPix {
-    /// What refunds under way have yet to take.
+    /// What refunds under way and claims have yet to take.
     pub fn pending_cents(&self) -> i64 {
         let open = self
             .refunds
             .iter()
-            .filter(|refund| refund.settle_at.is_some());
+            .filter(|refund| refund.settle_at.is_some() || refund.is_open_claim());
         open.map(|refund| refund.cents).sum()
     }
 }

@@ -58,6 +58,20 @@ pub struct Payment {
     pub refunds: Vec<PaymentRefund>,
     /// Taken back by a dispute.
     pub charged_back_cents: i64,
+    /// The dispute that keeps what is left of it from us.
+    #[serde(default)]
+    pub dispute: Option<DisputeKind>,
+}
+
+/// What an open dispute is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeKind {
+    /// `in_mediation`, and when it is lost the payment is refunded.
+    #[default]
+    Mediation,
+    /// `charged_back`, and its detail says how it goes on.
+    ChargeBack,
 }
 
 impl Payment {
@@ -75,13 +89,19 @@ impl Payment {
             .sum()
     }
 
-    /// What refunds under way have yet to take.
+    /// What neither refunds nor disputes have taken or may take.
+    pub fn left(&self) -> i64 {
+        self.cents - self.refunded() - self.charged_back_cents
+    }
+
+    /// What refunds under way and a dispute have yet to take.
     pub fn pending_cents(&self) -> i64 {
         let open = self
             .refunds
             .iter()
             .filter(|refund| refund.settle_at.is_some());
-        open.map(|refund| refund.cents).sum()
+        let refunds: i64 = open.map(|refund| refund.cents).sum();
+        refunds + self.dispute.map_or(0, |_| self.left())
     }
 
     /// The reference that the ledger shows.

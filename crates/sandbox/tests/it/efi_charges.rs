@@ -491,3 +491,51 @@ async fn homologation_pays_small_charges_and_refuses_a_refund_of_one_cent() {
         .await;
     assert_eq!(big["status"], "ATIVA");
 }
+
+/// The special return mechanism: Efí shows its devolução, told by the nature, and no case before.
+#[tokio::test]
+async fn a_claim_shows_as_a_devolucao_that_nobody_asked_for() {
+    let world = World::new().await;
+    for (number, step, end, taken) in [
+        (1, "won", "NAO_REALIZADO", 0),
+        (2, "lost", "DEVOLVIDO", 400),
+    ] {
+        let e2e = world.paid_cob(&txid(number), "10.00").await;
+        let path = format!("/sandbox/charges/{}/dispute", txid(number));
+        let available = world.available("efi").await;
+        let claim = || async {
+            let pix = format!("/v2/pix/{e2e}");
+            let (_, pix) = world.efi("GET", &pix, Value::Null).await;
+            let list = pix["devolucoes"].as_array().cloned().unwrap_or_default();
+            assert_eq!(list.len(), 1, "{pix}");
+            assert_eq!(list[0]["natureza"], "MED_FRAUDE");
+            assert_eq!(list[0]["valor"], "4.00");
+            list[0]["status"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            world.control("POST", &path, json!({"step": step})).await.0,
+            409,
+            "nothing is claimed"
+        );
+        // Beside the other money events of the panel.
+        let event = json!({"mode": "dispute", "reference": txid(number), "step": "open", "amount_cents": 400});
+        let panel = "/sandbox/gateways/efi/faults";
+        assert_eq!(world.control("PUT", panel, event).await.0, 200);
+        assert_eq!(claim().await, "EM_PROCESSAMENTO");
+        assert_eq!(world.available("efi").await, available - 400);
+        assert_eq!(world.control("POST", &path, json!({})).await.0, 409, "once");
+
+        assert_eq!(
+            world.control("POST", &path, json!({"step": step})).await.0,
+            200
+        );
+        assert_eq!(claim().await, end);
+        assert_eq!(world.available("efi").await, available - taken);
+    }
+    let ledger = world.sandbox.ledger().into_iter();
+    let reversed: Vec<_> = ledger
+        .filter(|entry| entry.kind == EntryKind::Reversal)
+        .map(|entry| (entry.amount_cents, entry.reference))
+        .collect();
+    assert_eq!(reversed, [(400, txid(2))]);
+}

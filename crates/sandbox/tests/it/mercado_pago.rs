@@ -719,3 +719,102 @@ async fn the_account_answers_probes() {
         "MLB"
     );
 }
+
+fn reversals(world: &World) -> Vec<i64> {
+    let ledger = world.sandbox.ledger().into_iter();
+    ledger
+        .filter(|entry| entry.kind == EntryKind::Reversal)
+        .map(|entry| entry.amount_cents)
+        .collect()
+}
+
+#[tokio::test]
+async fn a_dispute_keeps_the_money_and_takes_it_only_when_it_is_lost() {
+    let world = World::new().await;
+    for (number, how, step, open, end, taken) in [
+        (
+            1,
+            "mediation",
+            "won",
+            "in_mediation/pending",
+            "approved/accredited",
+            false,
+        ),
+        (
+            2,
+            "mediation",
+            "lost",
+            "in_mediation/pending",
+            "refunded/by_admin",
+            true,
+        ),
+        (
+            3,
+            "charge_back",
+            "won",
+            "charged_back/in_process",
+            "charged_back/reimbursed",
+            false,
+        ),
+        (
+            4,
+            "charge_back",
+            "lost",
+            "charged_back/in_process",
+            "charged_back/settled",
+            true,
+        ),
+    ] {
+        let id = world
+            .paid_payment(&format!("dep-{number}"), json!(10))
+            .await;
+        let path = format!("/sandbox/charges/{id}/dispute");
+        let (available, reversed) = (
+            world.available("mercado_pago").await,
+            reversals(&world).len(),
+        );
+        let read = || async {
+            let payment = format!("/v1/payments/{id}");
+            let (_, body) = world.mp("GET", &payment, "", Value::Null).await;
+            let text = |name| body[name].as_str().unwrap_or_default().to_owned();
+            format!("{}/{}", text("status"), text("status_detail"))
+        };
+        let too_early = json!({"step": step, "how": how});
+        assert_eq!(world.control("POST", &path, too_early).await.0, 409);
+
+        let begun = json!({"how": how});
+        assert_eq!(world.control("POST", &path, begun.clone()).await.0, 200);
+        assert_eq!(read().await, open);
+        assert_eq!(world.control("POST", &path, begun).await.0, 409, "once");
+        assert_eq!(
+            world.available("mercado_pago").await,
+            available - 1_000,
+            "kept from us"
+        );
+        let refund = format!("/v1/payments/{id}/refunds");
+        let key = format!("r{number}");
+        assert_eq!(world.mp("POST", &refund, &key, json!({})).await.0, 400);
+        let reverse = format!("/sandbox/charges/{id}/reverse");
+        assert_eq!(world.control("POST", &reverse, json!({})).await.0, 409);
+        assert_eq!(reversals(&world).len(), reversed, "nothing has moved yet");
+
+        assert_eq!(
+            world.control("POST", &path, json!({"step": step})).await.0,
+            200
+        );
+        assert_eq!(read().await, end, "{how} {step}");
+        let gone = if taken { 1_000 } else { 0 };
+        assert_eq!(world.available("mercado_pago").await, available - gone);
+        assert_eq!(reversals(&world).len(), reversed + usize::from(taken));
+    }
+    assert_eq!(reversals(&world), [1_000, 1_000]);
+    // A payment has one state: a part of it cannot be charged back.
+    let id = world.paid_payment("dep-5", json!(10)).await;
+    for path in ["dispute", "reverse"] {
+        let path = format!("/sandbox/charges/{id}/{path}");
+        let part = json!({"how": "charge_back", "amount_cents": 300});
+        assert_eq!(world.control("POST", &path, part).await.0, 409);
+    }
+    let none = "/sandbox/charges/1/dispute";
+    assert_eq!(world.control("POST", none, json!({})).await.0, 404);
+}

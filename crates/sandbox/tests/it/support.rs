@@ -132,6 +132,12 @@ impl World {
         .await
     }
 
+    /// What the account at this gateway may spend, in centavos.
+    pub async fn available(&self, gateway: &str) -> i64 {
+        let (_, body) = self.control("GET", "/sandbox/balances", Value::Null).await;
+        body[gateway]["available_cents"].as_i64().unwrap()
+    }
+
     pub fn cob_body(&self, amount: &str) -> Value {
         json!({"calendario": {"expiracao": 3600}, "valor": {"original": amount}, "chave": self.sandbox.efi().pix_key})
     }
