@@ -4,10 +4,11 @@
 //! `transaction_version` whether it missed one. Bodies carry no personal data.
 
 use domain::ids::EventId;
+use domain::time::Moment;
 use serde_json::json;
 
 use crate::context::Ids;
-use crate::ports::store::{AlertRow, EventRow, TransactionRow, Write};
+use crate::ports::store::{AlertRow, EventRow, PayInRow, TransactionRow, Write};
 
 /// The closed list of event types.
 pub const EVENT_TYPES: &[&str] = &[
@@ -17,6 +18,8 @@ pub const EVENT_TYPES: &[&str] = &[
     "charge.underpaid_expired",
     "charge.paid",
     "charge.pay_in",
+    "charge.disputed",
+    "charge.dispute_released",
     "charge.reversed",
     "charge.refunded",
     "charge.expired",
@@ -41,6 +44,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "refund.in_review",
     "refund.settled",
     "refund.rejected",
+    "suspense.resolved",
     "alert.raised",
 ];
 
@@ -71,6 +75,27 @@ pub fn of_transaction(ids: &mut Ids, row: &TransactionRow, kind: &str) -> Write 
         user_id: Some(row.user_id),
         body: body.to_string(),
         occurred_at: row.updated_at,
+        position: None,
+    })
+}
+
+/// A pay-in that stood in suspense has found its charge; operators see it, as they saw the alert.
+pub fn suspense_resolved(ids: &mut Ids, row: &PayInRow, at: Moment) -> Write {
+    let body = json!({
+        "pay_in_id": row.id.to_string(),
+        "gateway": row.gateway.as_str(),
+        "amount_cents": row.amount.cents(),
+        "transaction_id": row.transaction_id.map(|id| id.to_string()),
+    });
+    Write::InsertEvent(EventRow {
+        id: EventId::from_bytes(ids.make()),
+        kind: "suspense.resolved".to_owned(),
+        transaction_id: None,
+        transaction_version: None,
+        wallet_id: None,
+        user_id: None,
+        body: body.to_string(),
+        occurred_at: at,
         position: None,
     })
 }

@@ -147,12 +147,7 @@ impl Books {
     ) -> Result<(), BookingError> {
         let net = amount.checked_sub(fee).unwrap_or(Money::ZERO);
         let borne = amount.checked_sub(net).unwrap_or(Money::ZERO);
-        let owed = self
-            .wallets
-            .get(&wallet)
-            .ok_or(BookingError::NotLocked(wallet))?
-            .receivable
-            .min(amount);
+        let repaid = self.repaid(wallet, amount)?;
         self.book(
             heading,
             &[
@@ -166,12 +161,7 @@ impl Books {
                     credit: available(wallet),
                     amount: borne,
                 },
-                // What the user owes is repaid first.
-                Movement {
-                    debit: available(wallet),
-                    credit: Account::Receivable(wallet),
-                    amount: owed,
-                },
+                repaid,
             ],
         )
     }
@@ -211,28 +201,8 @@ impl Books {
         gateway: Gateway,
         amount: Money,
     ) -> Result<(), BookingError> {
-        let covered = self
-            .wallets
-            .get(&wallet)
-            .ok_or(BookingError::NotLocked(wallet))?
-            .available
-            .min(amount);
-        let short = amount.checked_sub(covered).unwrap_or(Money::ZERO);
-        self.book(
-            heading,
-            &[
-                Movement {
-                    debit: available(wallet),
-                    credit: float(gateway),
-                    amount: covered,
-                },
-                Movement {
-                    debit: Account::Receivable(wallet),
-                    credit: float(gateway),
-                    amount: short,
-                },
-            ],
-        )
+        let taken = self.taken(wallet, float(gateway), amount)?;
+        self.book(heading, &taken)
     }
 
     /// A gateway took back a pay-in that belonged to nobody we know.
@@ -249,6 +219,107 @@ impl Books {
                 credit: float(gateway),
                 amount,
             }],
+        )
+    }
+
+    /// A payer contests a pay-in: the gateway keeps the money from us, and we keep it from the
+    /// user. What the wallet no longer holds is blocked all the same, as the user's debt, so that
+    /// blocked is the whole disputed amount and later credits repay the debt first. `owner` is
+    /// `None` for money in suspense, which nobody can spend anyway.
+    pub fn dispute_opened(
+        &mut self,
+        heading: Heading,
+        owner: Option<WalletId>,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let mut movements = vec![Movement {
+            debit: float_blocked(gateway),
+            credit: float(gateway),
+            amount,
+        }];
+        if let Some(wallet) = owner {
+            movements.extend(self.taken(wallet, blocked(wallet), amount)?);
+        }
+        self.book(heading, &movements)
+    }
+
+    /// The dispute is lost: what was blocked is gone, at the gateway too. A debt stays a debt.
+    pub fn dispute_lost(
+        &mut self,
+        heading: Heading,
+        owner: Option<WalletId>,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let debit = owner.map_or(Account::Suspense(gateway), blocked);
+        self.book(
+            heading,
+            &[Movement {
+                debit,
+                credit: float_blocked(gateway),
+                amount,
+            }],
+        )
+    }
+
+    /// The dispute is over and the money is ours: it is free again, the user's debt repaid first.
+    pub fn dispute_released(
+        &mut self,
+        heading: Heading,
+        owner: Option<WalletId>,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let mut movements = vec![Movement {
+            debit: float(gateway),
+            credit: float_blocked(gateway),
+            amount,
+        }];
+        if let Some(wallet) = owner {
+            movements.push(Movement {
+                debit: blocked(wallet),
+                credit: available(wallet),
+                amount,
+            });
+            movements.push(self.repaid(wallet, amount)?);
+        }
+        self.book(heading, &movements)
+    }
+
+    /// What was lost in a dispute came back from the gateway.
+    pub fn dispute_given_back(
+        &mut self,
+        heading: Heading,
+        owner: Option<WalletId>,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        match owner {
+            Some(wallet) => self.pay_in(heading, wallet, gateway, (amount, Money::ZERO)),
+            None => self.suspense(heading, gateway, (amount, Money::ZERO)),
+        }
+    }
+
+    /// Money in suspense turned out to be a user's. Its fee was booked when it arrived.
+    pub fn suspense_matched(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        let repaid = self.repaid(wallet, amount)?;
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: Account::Suspense(gateway),
+                    credit: available(wallet),
+                    amount,
+                },
+                repaid,
+            ],
         )
     }
 
@@ -289,11 +360,7 @@ impl Books {
         wallet: WalletId,
         amount: Money,
     ) -> Result<(), BookingError> {
-        let row = self
-            .wallets
-            .get(&wallet)
-            .ok_or(BookingError::NotLocked(wallet))?;
-        let owed = row.receivable.min(amount);
+        let repaid = self.repaid(wallet, amount)?;
         self.book(
             heading,
             &[
@@ -302,16 +369,12 @@ impl Books {
                     credit: available(wallet),
                     amount,
                 },
-                Movement {
-                    debit: available(wallet),
-                    credit: Account::Receivable(wallet),
-                    amount: owed,
-                },
+                repaid,
             ],
         )
     }
 
-    /// From wallet to wallet.
+    /// From wallet to wallet; what the payee owes is repaid first.
     pub fn transfer(
         &mut self,
         heading: Heading,
@@ -319,13 +382,17 @@ impl Books {
         to: WalletId,
         amount: Money,
     ) -> Result<(), BookingError> {
+        let repaid = self.repaid(to, amount)?;
         self.book(
             heading,
-            &[Movement {
-                debit: available(from),
-                credit: available(to),
-                amount,
-            }],
+            &[
+                Movement {
+                    debit: available(from),
+                    credit: available(to),
+                    amount,
+                },
+                repaid,
+            ],
         )
     }
 
@@ -379,6 +446,44 @@ impl Books {
             .map(Write::InsertJournal)
             .chain(saves)
             .collect()
+    }
+
+    fn locked(&self, wallet: WalletId) -> Result<&WalletRow, BookingError> {
+        self.wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))
+    }
+
+    /// What a credit of `amount` repays of the user's debt.
+    fn repaid(&self, wallet: WalletId, amount: Money) -> Result<Movement, BookingError> {
+        Ok(Movement {
+            debit: available(wallet),
+            credit: Account::Receivable(wallet),
+            amount: self.locked(wallet)?.receivable.min(amount),
+        })
+    }
+
+    /// `amount` from what the wallet holds to `to`, the shortfall as the user's debt.
+    fn taken(
+        &self,
+        wallet: WalletId,
+        to: Account,
+        amount: Money,
+    ) -> Result<[Movement; 2], BookingError> {
+        let covered = self.locked(wallet)?.available.min(amount);
+        let short = amount.checked_sub(covered).unwrap_or(Money::ZERO);
+        Ok([
+            Movement {
+                debit: available(wallet),
+                credit: to,
+                amount: covered,
+            },
+            Movement {
+                debit: Account::Receivable(wallet),
+                credit: to,
+                amount: short,
+            },
+        ])
     }
 
     fn touch(&mut self, wallet: WalletId) {
@@ -501,8 +606,14 @@ const fn available(wallet: WalletId) -> Account {
 const fn held(wallet: WalletId) -> Account {
     Account::Wallet(wallet, Pocket::Held)
 }
+const fn blocked(wallet: WalletId) -> Account {
+    Account::Wallet(wallet, Pocket::Blocked)
+}
 const fn float(gateway: Gateway) -> Account {
     Account::GatewayFloat(gateway, Float::Available)
+}
+const fn float_blocked(gateway: Gateway) -> Account {
+    Account::GatewayFloat(gateway, Float::Blocked)
 }
 
 #[cfg(test)]
@@ -603,6 +714,121 @@ mod tests {
             .pay_in(heading(), id(1), Gateway::Efi, (cents(50), cents(1)))
             .unwrap();
         assert_eq!(shown(&books, 1), "30/0/0");
+    }
+
+    /// `available/blocked/receivable`, and what the float accounts moved by.
+    fn disputed(books: &Books) -> String {
+        let row = books.wallet(id(1)).unwrap();
+        let moved = |account| -> i64 {
+            let entries = books.journals.iter().flat_map(|journal| &journal.entries);
+            entries
+                .filter(|entry| entry.account == account)
+                .map(|entry| entry.debit_cents)
+                .sum()
+        };
+        format!(
+            "{}/{}/{} float {} blocked {}",
+            row.available.cents(),
+            row.blocked.cents(),
+            row.receivable.cents(),
+            moved(float(Gateway::Efi)),
+            moved(float_blocked(Gateway::Efi)),
+        )
+    }
+
+    #[test]
+    fn a_dispute_blocks_the_whole_amount_and_the_shortfall_is_owed() {
+        let (owner, gateway) = (Some(id(1)), Gateway::Efi);
+        let mut open = books(&[wallet(1, 30)]);
+        open.dispute_opened(heading(), owner, gateway, cents(100))
+            .unwrap();
+        assert_eq!(disputed(&open), "0/100/70 float -100 blocked 100");
+        let mut lost = open.clone();
+        lost.dispute_lost(heading(), owner, gateway, cents(100))
+            .unwrap();
+        assert_eq!(disputed(&lost), "0/0/70 float -100 blocked 0");
+        lost.dispute_given_back(heading(), owner, gateway, cents(100))
+            .unwrap();
+        assert_eq!(disputed(&lost), "30/0/0 float 0 blocked 0");
+        let mut won = open.clone();
+        won.dispute_released(heading(), owner, gateway, cents(100))
+            .unwrap();
+        assert_eq!(disputed(&won), "30/0/0 float 0 blocked 0");
+        // A credit meanwhile repays the debt, so that the whole amount comes free.
+        open.pay_in(
+            heading(),
+            id(1),
+            Gateway::MercadoPago,
+            (cents(80), cents(0)),
+        )
+        .unwrap();
+        assert_eq!(disputed(&open), "10/100/0 float -100 blocked 100");
+        open.dispute_released(heading(), owner, gateway, cents(100))
+            .unwrap();
+        assert_eq!(disputed(&open), "110/0/0 float 0 blocked 0");
+    }
+
+    #[test]
+    fn disputed_money_in_suspense_is_blocked_at_the_gateway_alone() {
+        let suspended = |books: &Books| -> i64 {
+            let entries = books.journals.iter().flat_map(|journal| &journal.entries);
+            let suspense = entries.filter(|entry| entry.account == Account::Suspense(Gateway::Efi));
+            -suspense.map(|entry| entry.debit_cents).sum::<i64>()
+        };
+        let mut books = books(&[wallet(1, 0)]);
+        books
+            .suspense(heading(), Gateway::Efi, (cents(100), cents(1)))
+            .unwrap();
+        books
+            .dispute_opened(heading(), None, Gateway::Efi, cents(60))
+            .unwrap();
+        assert_eq!(disputed(&books), "0/0/0 float 39 blocked 60");
+        books
+            .dispute_lost(heading(), None, Gateway::Efi, cents(60))
+            .unwrap();
+        assert_eq!(
+            (disputed(&books).as_str(), suspended(&books)),
+            ("0/0/0 float 39 blocked 0", 40)
+        );
+        books
+            .suspense_matched(heading(), id(1), Gateway::Efi, cents(40))
+            .unwrap();
+        assert_eq!(
+            (disputed(&books).as_str(), suspended(&books)),
+            ("40/0/0 float 39 blocked 0", 0)
+        );
+    }
+
+    #[test]
+    fn every_credit_repays_what_is_owed_first() {
+        let in_debt = || {
+            let mut books = books(&[wallet(1, 0), wallet(2, 100)]);
+            books
+                .reversal(heading(), id(1), Gateway::Efi, cents(70))
+                .unwrap();
+            assert_eq!(shown(&books, 1), "0/0/70");
+            books
+        };
+        let mut returned = in_debt();
+        returned
+            .payout_return(heading(), id(1), Gateway::Efi, cents(50))
+            .unwrap();
+        assert_eq!(shown(&returned, 1), "0/0/20");
+        let mut transferred = in_debt();
+        transferred
+            .transfer(heading(), id(2), id(1), cents(80))
+            .unwrap();
+        assert_eq!(shown(&transferred, 1), "10/0/0");
+        assert_eq!(shown(&transferred, 2), "20/0/0");
+        let mut inside = in_debt();
+        inside.send_inside(heading(), id(2), cents(30)).unwrap();
+        inside.receive_inside(heading(), id(1), cents(30)).unwrap();
+        assert_eq!(shown(&inside, 1), "0/0/40");
+        let mut matched = in_debt();
+        matched
+            .suspense_matched(heading(), id(1), Gateway::Efi, cents(75))
+            .unwrap();
+        assert_eq!(shown(&matched, 1), "5/0/0");
     }
 
     #[test]

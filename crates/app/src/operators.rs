@@ -17,11 +17,12 @@ impl App {
             for operation in Operation::ALL {
                 operations.push(self.operation_health(gateway, operation).await);
             }
-            let float = Account::GatewayFloat(gateway, Float::Available);
+            let float = |part| Account::GatewayFloat(gateway, part);
             views.push(GatewayView {
                 gateway,
                 operations,
-                float_available: self.store.account_balance(float).await?,
+                float_available: self.store.account_balance(float(Float::Available)).await?,
+                float_blocked: self.store.account_balance(float(Float::Blocked)).await?,
                 in_doubt: in_doubt.get(&gateway).copied().unwrap_or(0),
             });
         }

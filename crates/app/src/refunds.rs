@@ -265,6 +265,11 @@ impl RefundUnit {
             let message = "another refund of this pay-in is under way".to_owned();
             return Err(invalid("transaction_id", "refund_open", message));
         }
+        if !pay_in.disputed.is_zero() {
+            let message =
+                "the payer disputes this pay-in: its gateway decides who gets it".to_owned();
+            return Err(invalid("transaction_id", "pay_in_disputed", message));
+        }
         if self.too_late {
             let message = "the time in which this pay-in could be refunded is over".to_owned();
             return Err(invalid("transaction_id", "refund_window_over", message));

@@ -101,6 +101,8 @@ pub struct PayInView {
     pub paid_at: Moment,
     pub refunded: Money,
     pub reversed: Money,
+    /// Blocked by an open dispute.
+    pub disputed: Money,
     pub payer: PartyView,
 }
 
@@ -167,5 +169,7 @@ pub struct GatewayView {
     pub operations: Vec<OperationHealthView>,
     /// Our book of the float there.
     pub float_available: i64,
+    /// What the gateway keeps from us while disputes are open.
+    pub float_blocked: i64,
     pub in_doubt: i64,
 }

@@ -137,9 +137,7 @@ pub fn next_step(
             }
         }
         (DisputeStage::Open, ShownDispute::Nothing) => DisputeStep::Release,
-        (DisputeStage::Lost { .. }, ShownDispute::Nothing)
-            if is_news && !last.amount.is_zero() =>
-        {
+        (DisputeStage::Lost { .. }, ShownDispute::Nothing) if is_news && !last.amount.is_zero() => {
             DisputeStep::GiveBack
         }
         (DisputeStage::Released { .. }, ShownDispute::Open { .. } | ShownDispute::Lost { .. })

@@ -115,6 +115,11 @@ const RULES: &[(&str, &str, &str)] = &[
     ("evidence.id", "evidence.PRIMARY", "evidence.id"),
     ("pay_ins.id", "pay_ins.PRIMARY", "pay_ins.id"),
     ("pay_ins.id", "suspense.PRIMARY", "suspense.pay_in_id"),
+    (
+        "disputes.number",
+        "disputes.PRIMARY",
+        "disputes.pay_in_id, disputes.number",
+    ),
     ("jobs.id", "jobs.PRIMARY", "jobs.id"),
     (
         "inbound_events.id",

@@ -1,6 +1,7 @@
 //! From columns to rows of the port. Every conversion may fail, and names table, column and row.
 
 use app::ports::store::*;
+use domain::dispute::{Dispute, DisputeStage};
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::Account;
@@ -406,11 +407,46 @@ pub(crate) fn pay_in(columns: Columns, sealer: &Sealer) -> Done<PayInRow> {
         fee: row.money("fee")?,
         reversed: row.money("reversed")?,
         refunded: row.money("refunded")?,
+        disputed: row.money("disputed")?,
         end_to_end_id: row.optional_text("end_to_end_id")?,
         paid_at: row.moment("paid_at")?,
         created_at: row.moment("created_at")?,
         version: row.count("version")?,
         payer: row.sealed_text(sealer, PAY_IN_PAYER, id.bytes())?,
+    })
+}
+
+pub(crate) fn dispute(columns: Columns) -> Done<DisputeRow> {
+    let mut row = Reader::new("disputes", columns);
+    let (pay_in_id, number) = (
+        row.id("pay_in_id", PayInId::from_bytes)?,
+        row.small("number")?,
+    );
+    let (gateway, wallet_id, key) = (
+        row.gateway("gateway")?,
+        row.optional_id("wallet_id", WalletId::from_bytes)?,
+        row.text("dispute_key")?,
+    );
+    let (amount, stage, seen_at, opened_at) = (
+        row.money("amount")?,
+        row.text("stage")?,
+        row.optional_moment("seen_at")?,
+        row.moment("opened_at")?,
+    );
+    let stage = DisputeStage::restore(&stage, row.optional_moment("ended_at")?)
+        .ok_or_else(|| row.broken("stage", "unknown, or not as ended as it says"))?;
+    Ok(DisputeRow {
+        pay_in_id,
+        number,
+        gateway,
+        wallet_id,
+        key,
+        dispute: Dispute {
+            amount,
+            stage,
+            seen_at,
+        },
+        opened_at,
     })
 }
 

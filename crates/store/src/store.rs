@@ -401,6 +401,15 @@ impl Store for SqlStore {
         query!(self, Statement, [key] transactions::pay_in(gateway, &key))
     }
 
+    async fn suspense(
+        &self,
+        since: Moment,
+        after: Option<PayInId>,
+        limit: u32,
+    ) -> Result<Vec<PayInRow>, StoreError> {
+        query!(self, Statement, [] transactions::suspense(since, after, limit))
+    }
+
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
         query!(self, Snapshot, [] ledger::journals_of(transaction))
     }
@@ -473,6 +482,10 @@ impl Store for SqlStore {
 
     async fn system_balances(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         query!(self, Statement, [] check::system_balances())
+    }
+
+    async fn open_totals(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        query!(self, Snapshot, [] check::open_totals())
     }
 
     async fn totals(&self) -> Result<Totals, StoreError> {

@@ -134,6 +134,9 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
             .await?;
         if let Some(columns) = found {
             let row = rows::pay_in(columns, &tx.sealer)?;
+            for columns in tx.rows(transactions::DISPUTES_OF, args![row.id]).await? {
+                locked.disputes.push(rows::dispute(columns)?);
+            }
             locked.pay_ins.insert((gateway, key), row);
         }
     }

@@ -58,6 +58,8 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
         }
         Write::InsertPayIn(row) => insert_pay_in(tx, row).await,
         Write::SavePayIn(row) => save_pay_in(tx, row).await,
+        Write::InsertDispute(row) => insert_dispute(tx, row).await,
+        Write::SaveDispute(row) => save_dispute(tx, row).await,
         Write::InsertJournal(row) => insert_journal(tx, row).await,
         Write::InsertJob(row) => insert_job(tx, row).await,
         Write::FinishJob(Lease { job_id, token }) => {
@@ -357,6 +359,7 @@ async fn insert_pay_in(tx: &mut Tx, row: PayInRow) -> Done<()> {
         row.fee,
         row.reversed,
         row.refunded,
+        row.disputed,
         row.end_to_end_id,
         row.paid_at,
         row.created_at,
@@ -382,6 +385,7 @@ async fn save_pay_in(tx: &mut Tx, row: PayInRow) -> Done<()> {
         row.fee,
         row.reversed,
         row.refunded,
+        row.disputed,
         row.end_to_end_id,
         row.paid_at,
         row.version,
@@ -393,8 +397,14 @@ async fn save_pay_in(tx: &mut Tx, row: PayInRow) -> Done<()> {
     ];
     tx.exec_one(transactions::SAVE_PAY_IN, args, "pay_in")
         .await?;
+    // Suspense is over when the pay-in gets its transaction, or when all of it was taken back.
     match row.transaction_id {
-        None => Ok(()),
+        None => {
+            let left = row.amount.checked_sub(row.reversed);
+            let left = left.unwrap_or(domain::money::Money::ZERO);
+            let args = args![left, left.is_zero(), row.id];
+            tx.exec(transactions::SAVE_SUSPENSE, args).await.map(drop)
+        }
         Some(_) => {
             let args = args![row.id];
             tx.exec(transactions::RESOLVE_SUSPENSE, args)
@@ -402,6 +412,35 @@ async fn save_pay_in(tx: &mut Tx, row: PayInRow) -> Done<()> {
                 .map(drop)
         }
     }
+}
+
+async fn insert_dispute(tx: &mut Tx, row: DisputeRow) -> Done<()> {
+    let args = args![
+        row.pay_in_id,
+        row.number,
+        row.gateway,
+        row.wallet_id,
+        row.key,
+        row.dispute.amount,
+        row.dispute.stage.name(),
+        row.dispute.seen_at,
+        row.opened_at,
+        row.dispute.stage.ended_at()
+    ];
+    tx.exec(transactions::INSERT_DISPUTE, args).await.map(drop)
+}
+
+async fn save_dispute(tx: &mut Tx, row: DisputeRow) -> Done<()> {
+    let args = args![
+        row.dispute.amount,
+        row.dispute.stage.name(),
+        row.dispute.seen_at,
+        row.dispute.stage.ended_at(),
+        row.pay_in_id,
+        row.number
+    ];
+    tx.exec_one(transactions::SAVE_DISPUTE, args, "dispute")
+        .await
 }
 
 async fn insert_journal(tx: &mut Tx, row: JournalRow) -> Done<()> {

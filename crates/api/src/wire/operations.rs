@@ -18,6 +18,8 @@ pub struct GatewayBody {
     pub operations: Vec<OperationBody>,
     /// Our book of the money that lies there, in centavos.
     pub float_available_cents: i64,
+    /// What it keeps from us while disputes are open, in centavos.
+    pub float_blocked_cents: i64,
     /// Payouts whose end is not known, in centavos.
     pub in_doubt_cents: i64,
 }
@@ -46,6 +48,7 @@ impl From<&GatewayView> for GatewayBody {
             name: view.gateway.as_str(),
             operations: view.operations.iter().map(OperationBody::from).collect(),
             float_available_cents: view.float_available,
+            float_blocked_cents: view.float_blocked,
             in_doubt_cents: view.in_doubt,
         }
     }

@@ -167,6 +167,8 @@ pub struct PayInBody {
     pub refunded_cents: i64,
     /// Taken back by the gateway.
     pub reversed_cents: i64,
+    /// Blocked by an open dispute: neither spendable nor refundable until it ends.
+    pub disputed_cents: i64,
     pub payer: PartyBody,
 }
 
@@ -181,6 +183,7 @@ impl From<&PayInView> for PayInBody {
             paid_at: time::format(view.paid_at),
             refunded_cents: view.refunded.cents(),
             reversed_cents: view.reversed.cents(),
+            disputed_cents: view.disputed.cents(),
             payer: PartyBody::from(&view.payer),
         }
     }

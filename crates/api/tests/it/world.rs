@@ -355,6 +355,14 @@ impl Store for Shelf {
     async fn pay_in(&self, _: Gateway, _: &str) -> Result<Option<PayInRow>, StoreError> {
         Err(absent())
     }
+    async fn suspense(
+        &self,
+        _: Moment,
+        _: Option<PayInId>,
+        _: u32,
+    ) -> Result<Vec<PayInRow>, StoreError> {
+        Err(absent())
+    }
     async fn journals_of(&self, _: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
         Err(absent())
     }
@@ -396,6 +404,9 @@ impl Store for Shelf {
         Err(absent())
     }
     async fn system_balances(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        Err(absent())
+    }
+    async fn open_totals(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         Err(absent())
     }
     async fn totals(&self) -> Result<Totals, StoreError> {

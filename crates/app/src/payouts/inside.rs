@@ -221,6 +221,7 @@ impl PayoutUnit {
             fee: Money::ZERO,
             reversed: Money::ZERO,
             refunded: Money::ZERO,
+            disputed: Money::ZERO,
             end_to_end_id: None,
             paid_at: now,
             created_at: now,

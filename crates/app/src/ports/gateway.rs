@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use domain::dispute::ShownDispute;
 use domain::gateway::{Capabilities, Gateway};
 use domain::money::Money;
 use domain::outcome::{Evidence, Refusal, SendVerdict, UnknownCause};
@@ -155,8 +156,21 @@ pub struct ObservedPayIn {
     pub payer: ObservedPayer,
     /// The charge it names: txid at Efí, external reference at Mercado Pago.
     pub charge_reference: Option<String>,
-    /// Given back or taken back at the gateway so far, our own refunds included.
+    /// Given back or taken back at the gateway so far, our own refunds included; what a dispute
+    /// took stands in `disputes`.
     pub returned: Vec<ObservedReturn>,
+    pub disputes: Vec<ObservedDispute>,
+}
+
+/// A dispute over a received PIX. A gateway that shows one state of the whole pay-in shows it here
+/// always, as [`ShownDispute::Nothing`] where nothing is disputed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedDispute {
+    /// One name through all its states; unique among the disputes over one pay-in.
+    pub key: String,
+    pub shown: ShownDispute,
+    /// The gateway's own time of the last change of what is shown, where it tells one.
+    pub seen_at: Option<Moment>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

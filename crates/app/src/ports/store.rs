@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::dispute::Dispute;
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::Account;
@@ -202,12 +203,29 @@ pub struct PayInRow {
     pub reversed: Money,
     /// Given back by our refunds so far, open ones included.
     pub refunded: Money,
+    /// Blocked by open disputes now.
+    pub disputed: Money,
     pub end_to_end_id: Option<String>,
     pub paid_at: Moment,
     pub created_at: Moment,
     pub version: u64,
     /// Payer as the gateway told it, JSON; sealed.
     pub payer: String,
+}
+
+/// A dispute over a pay-in. `UNIQUE(pay_in_id, number)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeRow {
+    pub pay_in_id: PayInId,
+    /// From 1, in the order in which the pay-in's disputes were booked.
+    pub number: u32,
+    pub gateway: Gateway,
+    /// The wallet whose money it blocks; `None` for a pay-in in suspense.
+    pub wallet_id: Option<WalletId>,
+    /// What the gateway tells its disputes over this pay-in apart by.
+    pub key: String,
+    pub dispute: Dispute,
+    pub opened_at: Moment,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -373,6 +391,8 @@ pub struct Locked {
     pub wallets: BTreeMap<WalletId, WalletRow>,
     pub transactions: BTreeMap<TransactionId, TransactionRecord>,
     pub pay_ins: BTreeMap<(Gateway, String), PayInRow>,
+    /// All disputes over the locked pay-ins, by pay-in and number.
+    pub disputes: Vec<DisputeRow>,
     /// The leased job, `None` when the lease is no longer held.
     pub job: Option<JobRow>,
     pub settings: BTreeMap<String, String>,
@@ -410,6 +430,9 @@ pub enum Write {
     InsertPayIn(PayInRow),
     /// Compare-and-set on `version`, like transactions.
     SavePayIn(PayInRow),
+    InsertDispute(DisputeRow),
+    /// Its amount, stage and time; its pay-in is locked by the unit.
+    SaveDispute(DisputeRow),
     InsertJournal(JournalRow),
     InsertJob(JobRow),
     /// Only if the lease is still held.
@@ -546,6 +569,8 @@ pub struct WalletFold {
     pub receivable: i64,
     /// Σ (amount + fee) of its outgoing transactions from queued to in_review.
     pub open_holds: i64,
+    /// Σ amount of its open disputes.
+    pub open_disputes: i64,
     /// The highest entry number, and whether the numbers are dense and each `balance_after` is the
     /// running fold; else the first `seq` where it is not.
     pub last_seq: u64,
@@ -623,6 +648,13 @@ pub trait Store: Send + Sync + 'static {
     async fn charge_by_br_code(&self, hash: &[u8; 32])
     -> Result<Option<TransactionId>, StoreError>;
     async fn pay_in(&self, gateway: Gateway, key: &str) -> Result<Option<PayInRow>, StoreError>;
+    /// Pay-ins in suspense with money left in it, younger than `since`, after this id, by id.
+    async fn suspense(
+        &self,
+        since: Moment,
+        after: Option<PayInId>,
+        limit: u32,
+    ) -> Result<Vec<PayInRow>, StoreError>;
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError>;
 
     /// Pending transactions whose stage deadline has passed.
@@ -660,6 +692,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<WalletFold>, StoreError>;
     /// Natural balances of all system accounts.
     async fn system_balances(&self) -> Result<BTreeMap<String, i64>, StoreError>;
+    /// What the tables say that system accounts hold: `suspense.efi` …, the rows in suspense;
+    /// `float_blocked.efi` …, the open disputes. Accounts without rows are absent.
+    async fn open_totals(&self) -> Result<BTreeMap<String, i64>, StoreError>;
     /// Number of journals, entries, transactions.
     async fn totals(&self) -> Result<Totals, StoreError>;
     /// Broken facts of fixed shapes: transactions with two live attempts, attempts after the first

@@ -108,6 +108,7 @@ fn pay_in(row: &PayInRow) -> Result<PayInView, StoreError> {
         paid_at: row.paid_at,
         refunded: row.refunded,
         reversed: row.reversed,
+        disputed: row.disputed,
         payer: PartyView {
             name: payer.name,
             tax_id_masked: payer.tax_id.as_deref().and_then(masked),
@@ -234,6 +235,7 @@ mod tests {
             fee: cents(1),
             reversed: Money::ZERO,
             refunded: Money::ZERO,
+            disputed: Money::ZERO,
             end_to_end_id: Some("E1".into()),
             paid_at: Moment::from_micros(3),
             created_at: Moment::from_micros(4),

@@ -1,9 +1,14 @@
 //! Received PIX: `GET /v2/pix/{e2eId}`, `GET /v2/pix`, and the `pix[]` of a charge.
 //!
 //! The account is ours by the credentials of the call, and the scheme knows no other currency.
-//! What is listed has been settled: there is no status.
+//! What is listed has been settled: there is no status. A claim under the special return mechanism
+//! (MED) shows as a devolução that nobody here asked for, told by its nature: while it is in process
+//! the money is disputed. A claim before its devolução is not part of these answers.
 
-use app::ports::gateway::{GatewayTrouble, ObservedPayIn, ObservedPayer, ObservedReturn};
+use app::ports::gateway::{
+    GatewayTrouble, ObservedDispute, ObservedPayIn, ObservedPayer, ObservedReturn,
+};
+use domain::dispute::ShownDispute;
 use domain::time::Moment;
 
 use super::session::Session;
@@ -120,6 +125,7 @@ pub(super) fn observed(pix: &wire::Received, txid: Option<&str>) -> Option<Obser
         payer: payer(pix),
         charge_reference: txid.map(str::to_owned).or_else(|| pix.txid.clone()),
         returned: pix.devolucoes.iter().filter_map(returned).collect(),
+        disputes: pix.devolucoes.iter().filter_map(dispute).collect(),
     })
 }
 
@@ -143,8 +149,54 @@ fn payer(pix: &wire::Received) -> ObservedPayer {
     }
 }
 
+/// Why a devolução is made: because the receiver wants it, or by the special return mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nature {
+    Ordinary,
+    Med,
+}
+
+fn nature(item: &wire::Returned) -> Nature {
+    match item.natureza.as_deref() {
+        Some("MED_OPERACIONAL" | "MED_FRAUDE" | "MED_PIX_AUTOMATICO") => Nature::Med,
+        // `ORIGINAL`, `RETIRADA`, or what later versions may add: it took what it took.
+        Some(_) | None => Nature::Ordinary,
+    }
+}
+
+/// A devolução by the special return mechanism, as a dispute. A status that this version does not
+/// know says nothing yet.
+fn dispute(item: &wire::Returned) -> Option<ObservedDispute> {
+    match nature(item) {
+        Nature::Med => {}
+        Nature::Ordinary => return None,
+    }
+    let amount = item.valor?.0?;
+    let shown = match item.status.as_deref()? {
+        "EM_PROCESSAMENTO" => ShownDispute::Open { amount },
+        "DEVOLVIDO" => ShownDispute::Lost { amount },
+        "NAO_REALIZADO" => ShownDispute::Nothing,
+        _ => {
+            tracing::warn!(
+                gateway = "efi",
+                "a devolução status that this version does not know"
+            );
+            return None;
+        }
+    };
+    Some(ObservedDispute {
+        key: item.id.clone().or_else(|| item.rtr_id.clone())?,
+        shown,
+        seen_at: None,
+    })
+}
+
 /// A refund of the pay-in. One that was refused took nothing and is no return.
 fn returned(item: &wire::Returned) -> Option<ObservedReturn> {
+    match nature(item) {
+        Nature::Ordinary => {}
+        Nature::Med => return None,
+    }
     let done = match item.status.as_deref() {
         Some("DEVOLVIDO") => true,
         Some("NAO_REALIZADO") => return None,
@@ -156,4 +208,56 @@ fn returned(item: &wire::Returned) -> Option<ObservedReturn> {
         amount: item.valor?.0?,
         done,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::money::Money;
+
+    fn pay_in(refund: &str) -> ObservedPayIn {
+        let text = format!(
+            r#"{{"endToEndId":"E1","valor":"10.00","horario":"2026-03-10T14:32:00.000Z","devolucoes":[{refund}]}}"#
+        );
+        observed(&serde_json::from_str(&text).unwrap(), None).unwrap()
+    }
+
+    #[test]
+    fn an_ordinary_devolucao_is_a_return_and_no_dispute() {
+        for nature in ["", r#","natureza":"ORIGINAL""#, r#","natureza":"NOVA""#] {
+            for (status, done) in [
+                ("EM_PROCESSAMENTO", Some(false)),
+                ("DEVOLVIDO", Some(true)),
+                ("NAO_REALIZADO", None),
+            ] {
+                let told = pay_in(&format!(
+                    r#"{{"id":"d1","rtrId":"D1","valor":"4.00","status":"{status}"{nature}}}"#
+                ));
+                let shown = told.returned.first().map(|item| item.done);
+                assert_eq!(shown, done, "{status}{nature}");
+                assert_eq!(told.disputes, []);
+            }
+        }
+    }
+
+    #[test]
+    fn a_devolucao_of_the_special_mechanism_is_a_dispute_and_no_return() {
+        let amount = Money::from_cents(400).unwrap();
+        for nature in ["MED_OPERACIONAL", "MED_FRAUDE", "MED_PIX_AUTOMATICO"] {
+            for (status, expected) in [
+                ("EM_PROCESSAMENTO", Some(ShownDispute::Open { amount })),
+                ("DEVOLVIDO", Some(ShownDispute::Lost { amount })),
+                ("NAO_REALIZADO", Some(ShownDispute::Nothing)),
+                ("ADIADO", None),
+            ] {
+                let told = pay_in(&format!(
+                    r#"{{"id":"d1","rtrId":"D1","valor":"4.00","status":"{status}","natureza":"{nature}"}}"#
+                ));
+                assert_eq!(told.returned, [], "{status}");
+                let shown = told.disputes.first();
+                assert_eq!(shown.map(|item| item.shown), expected, "{status}");
+                assert!(shown.is_none_or(|item| item.key == "d1" && item.seen_at.is_none()));
+            }
+        }
+    }
 }

@@ -114,6 +114,8 @@ pub(super) struct Returned {
     pub valor: Option<Decimal>,
     /// Absent on money that came back from a payout: there only finished returns are listed.
     pub status: Option<String>,
+    /// Why it is given back, by API Pix; an ordinary one where it is absent.
+    pub natureza: Option<String>,
 }
 
 /// What a BR Code resolves to now.

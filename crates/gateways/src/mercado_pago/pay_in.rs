@@ -1,10 +1,14 @@
 //! Payments that were paid, as money of ours.
 //!
 //! A payment counts only when our account collected it, by PIX, in BRL, and its status says that
-//! the money came: `approved`, or one of the states that follow it. What was taken back since then
-//! stands in `returned`: refunds one by one, and a dispute under one key through all its states.
+//! the money came: `approved`, or one of the states that follow it. What was refunded since then
+//! stands in `returned`, one by one. A payment has one state, so it shows at most one dispute at a
+//! time, under one key, and every look says where it stands, also that there is none.
 
-use app::ports::gateway::{GatewayTrouble, ObservedPayIn, ObservedPayer, ObservedReturn};
+use app::ports::gateway::{
+    GatewayTrouble, ObservedDispute, ObservedPayIn, ObservedPayer, ObservedReturn,
+};
+use domain::dispute::ShownDispute;
 use domain::money::Money;
 use domain::time::Moment;
 
@@ -85,9 +89,9 @@ pub(super) async fn observed(
     session: &Session,
     payment: &wire::Payment,
 ) -> Result<Option<ObservedPayIn>, GatewayTrouble> {
-    if !was_paid(payment) {
+    let Some(status) = paid_status(payment) else {
         return Ok(None);
-    }
+    };
     if !is_collected_by(session.account().await?, payment) {
         return Ok(None);
     }
@@ -109,19 +113,52 @@ pub(super) async fn observed(
         let refunds = super::refund::list(session, &pay_in.key).await?;
         pay_in.returned = refunds.iter().filter_map(returned).collect();
     }
-    pay_in.returned.extend(dispute(payment, &pay_in));
+    pay_in.disputes = vec![dispute(status, payment, &pay_in)];
     Ok(Some(pay_in))
 }
 
-/// Whether the money came, whatever became of it.
-fn was_paid(payment: &wire::Payment) -> bool {
-    let status = matches!(
-        payment.status.as_deref(),
-        Some("approved" | "in_mediation" | "refunded" | "charged_back")
-    );
-    status
-        && payment.payment_method_id.as_deref() == Some("pix")
-        && payment.currency_id.as_deref() == Some("BRL")
+/// The states of a payment whose money came, whatever became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PaidStatus {
+    Approved,
+    InMediation,
+    Refunded,
+    ChargedBack(ChargeBack),
+}
+
+/// What `status_detail` says of a charge-back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChargeBack {
+    InProcess,
+    /// Decided against us.
+    Settled,
+    /// Decided for us: the money was given back.
+    Reimbursed,
+    Unrecognized,
+}
+
+/// Where a payment stands that was paid, by PIX, in BRL; `None` for any other.
+fn paid_status(payment: &wire::Payment) -> Option<PaidStatus> {
+    let is_pix = payment.payment_method_id.as_deref() == Some("pix");
+    let is_brl = payment.currency_id.as_deref() == Some("BRL");
+    if !is_pix || !is_brl {
+        return None;
+    }
+    match payment.status.as_deref()? {
+        "approved" => Some(PaidStatus::Approved),
+        "in_mediation" => Some(PaidStatus::InMediation),
+        "refunded" => Some(PaidStatus::Refunded),
+        "charged_back" => {
+            let detail = payment.status_detail.as_deref();
+            Some(PaidStatus::ChargedBack(match detail {
+                Some("in_process") => ChargeBack::InProcess,
+                Some("settled") => ChargeBack::Settled,
+                Some("reimbursed") => ChargeBack::Reimbursed,
+                Some(_) | None => ChargeBack::Unrecognized,
+            }))
+        }
+        _ => None,
+    }
 }
 
 fn is_collected_by(account: &str, payment: &wire::Payment) -> bool {
@@ -147,6 +184,7 @@ fn read(payment: &wire::Payment) -> Option<ObservedPayIn> {
         payer: payer(payment, data),
         charge_reference: payment.external_reference.clone(),
         returned: payment.refunds.iter().filter_map(returned).collect(),
+        disputes: Vec::new(),
     })
 }
 
@@ -201,30 +239,33 @@ pub(super) fn returned(refund: &wire::Refund) -> Option<ObservedReturn> {
     })
 }
 
-/// What a dispute holds or took: everything that refunds have left. It ends done (`settled`) or
-/// with nothing (`reimbursed`).
-fn dispute(payment: &wire::Payment, pay_in: &ObservedPayIn) -> Option<ObservedReturn> {
-    let done = match (payment.status.as_deref(), payment.status_detail.as_deref()) {
-        (Some("in_mediation"), _) => false,
-        (Some("charged_back"), Some("settled")) => true,
-        (Some("charged_back"), Some("reimbursed")) => return None,
-        (Some("charged_back"), _) => false,
-        (Some(_) | None, _) => return None,
+/// Where the dispute over a payment stands. It is over everything that refunds have left.
+fn dispute(status: PaidStatus, payment: &wire::Payment, pay_in: &ObservedPayIn) -> ObservedDispute {
+    let done = pay_in.returned.iter().filter(|item| item.done);
+    let refunded = Money::sum(done.map(|item| item.amount)).unwrap_or(Money::MAX);
+    let amount = pay_in.amount.checked_sub(refunded).unwrap_or(Money::ZERO);
+    let shown = match status {
+        PaidStatus::Approved
+        | PaidStatus::Refunded
+        | PaidStatus::ChargedBack(ChargeBack::Reimbursed) => ShownDispute::Nothing,
+        PaidStatus::InMediation | PaidStatus::ChargedBack(ChargeBack::InProcess) => {
+            ShownDispute::Open { amount }
+        }
+        PaidStatus::ChargedBack(ChargeBack::Settled) => ShownDispute::Lost { amount },
+        // Charged back in a way that this version does not know: kept from us, not yet decided.
+        PaidStatus::ChargedBack(ChargeBack::Unrecognized) => {
+            tracing::warn!(
+                gateway = "mercado_pago",
+                "a charge-back whose detail this version does not know"
+            );
+            ShownDispute::Open { amount }
+        }
     };
-    let refunded = Money::sum(
-        pay_in
-            .returned
-            .iter()
-            .filter(|item| item.done)
-            .map(|item| item.amount),
-    )?;
-    let amount = pay_in.amount.checked_sub(refunded)?;
-    (!amount.is_zero()).then(|| ObservedReturn {
-        key: format!("dispute:{}", pay_in.key),
-        attempt_key: None,
-        amount,
-        done,
-    })
+    ObservedDispute {
+        key: "payment".to_owned(),
+        shown,
+        seen_at: payment.date_last_updated.as_deref().and_then(time::parse),
+    }
 }
 
 #[cfg(test)]

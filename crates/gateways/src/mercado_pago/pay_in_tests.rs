@@ -26,16 +26,20 @@ fn only_paid_pix_in_reais_counts() {
         ("cancelled", false),
         ("astonished", false),
     ] {
-        assert_eq!(was_paid(&payment(status, "", "")), counts, "{status}");
+        assert_eq!(
+            paid_status(&payment(status, "", "")).is_some(),
+            counts,
+            "{status}"
+        );
     }
     let mut other = payment("approved", "", "");
     other.currency_id = Some("ARS".to_owned());
-    assert!(!was_paid(&other));
+    assert!(paid_status(&other).is_none());
     other.currency_id = None;
-    assert!(!was_paid(&other));
+    assert!(paid_status(&other).is_none());
     let mut card = payment("approved", "", "");
     card.payment_method_id = Some("visa".to_owned());
-    assert!(!was_paid(&card));
+    assert!(paid_status(&card).is_none());
 }
 
 #[test]
@@ -64,11 +68,12 @@ fn its_facts() {
     assert_eq!(pay_in.charge_reference.as_deref(), Some("ref"));
 }
 
+const REFUNDS: &str = r#","refunds":[{"id":1,"amount":1,"status":"approved"},{"id":2,"amount":2.5,"status":"in_process"},
+        {"id":3,"amount":3,"status":"rejected"}],"date_last_updated":"2026-03-11T10:00:00.000-04:00""#;
+
 #[test]
-fn refunds_and_disputes_are_returns() {
-    let refunds = r#","refunds":[{"id":1,"amount":1,"status":"approved"},{"id":2,"amount":2.5,"status":"in_process"},
-        {"id":3,"amount":3,"status":"rejected"}]"#;
-    let refunded = payment("approved", "partially_refunded", refunds);
+fn refunds_are_returns() {
+    let refunded = payment("approved", "partially_refunded", REFUNDS);
     let pay_in = read(&refunded).unwrap();
     let told: Vec<_> = pay_in
         .returned
@@ -76,28 +81,28 @@ fn refunds_and_disputes_are_returns() {
         .map(|item| (item.key.as_str(), item.amount.cents(), item.done))
         .collect();
     assert_eq!(told, [("1", 100, true), ("2", 250, false)]);
-    assert_eq!(dispute(&refunded, &pay_in), None);
+}
 
+#[test]
+fn table_of_disputes() {
+    // What the approved refund has left.
+    let amount = Money::from_cents(950).unwrap();
     for (status, detail, expected) in [
-        ("in_mediation", "pending", Some(false)),
-        ("charged_back", "in_process", Some(false)),
-        ("charged_back", "settled", Some(true)),
-        ("charged_back", "reimbursed", None),
-        ("approved", "accredited", None),
-        ("refunded", "refunded", None),
+        ("in_mediation", "pending", ShownDispute::Open { amount }),
+        ("charged_back", "in_process", ShownDispute::Open { amount }),
+        ("charged_back", "unheard_of", ShownDispute::Open { amount }),
+        ("charged_back", "settled", ShownDispute::Lost { amount }),
+        ("charged_back", "reimbursed", ShownDispute::Nothing),
+        ("approved", "accredited", ShownDispute::Nothing),
+        ("approved", "partially_refunded", ShownDispute::Nothing),
+        ("refunded", "by_admin", ShownDispute::Nothing),
     ] {
-        let item = dispute(&payment(status, detail, refunds), &pay_in);
-        assert_eq!(
-            item.as_ref().map(|item| item.done),
-            expected,
-            "{status}/{detail}"
-        );
-        if let Some(item) = item {
-            assert_eq!(
-                item.key, "dispute:1318000001",
-                "one key through all its states"
-            );
-            assert_eq!(item.amount.cents(), 950, "what refunds have left");
-        }
+        let payment = payment(status, detail, REFUNDS);
+        let pay_in = read(&payment).unwrap();
+        let status = paid_status(&payment).unwrap();
+        let told = dispute(status, &payment, &pay_in);
+        assert_eq!(told.shown, expected, "{status:?}/{detail}");
+        assert_eq!(told.key, "payment", "one key through all its states");
+        assert_eq!(told.seen_at, time::parse("2026-03-11T14:00:00Z"));
     }
 }

@@ -149,6 +149,7 @@ pub(super) struct Payment {
     pub status: Option<String>,
     pub status_detail: Option<String>,
     pub date_approved: Option<String>,
+    pub date_last_updated: Option<String>,
     pub date_of_expiration: Option<String>,
     pub payment_method_id: Option<String>,
     pub currency_id: Option<String>,

@@ -4,6 +4,7 @@ use app::ports::gateway::{
     ChargeAnswer, ChargeLookup, Destination, GatewayClient, Hint, InboundRequest, PayoutOrder,
 };
 use app::ports::runtime::Runtime;
+use domain::dispute::ShownDispute;
 use domain::gateway::Gateway;
 use domain::outcome::{Evidence, RefusalReason, SendVerdict};
 use domain::time::Moment;
@@ -211,4 +212,47 @@ async fn another_secret_is_refused() {
         body: br#"{"pix":[]}"#.to_vec(),
     };
     assert!(bench.efi.read_inbound(&inbound, now(&bench)).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_a_dispute_through_all_its_states() {
+    let bench = Bench::start().await;
+    let amount = reais(400);
+    for (number, step, end) in [
+        (1, "won", ShownDispute::Nothing),
+        (2, "lost", ShownDispute::Lost { amount }),
+    ] {
+        let order = charge(number, 1000);
+        let request = bench.efi.prepare_charge(&order).unwrap();
+        let ChargeAnswer::Created(created) = bench.efi.create_charge(&request).await else {
+            panic!("not created");
+        };
+        let txid = created.gateway_reference.clone();
+        let known = attempt(
+            &order.attempt_key,
+            order.amount,
+            &request,
+            Some(txid.clone()),
+        );
+        bench
+            .control(&format!("/sandbox/charges/{txid}/pay"), "{}")
+            .await;
+        let path = format!("/sandbox/charges/{txid}/dispute");
+        let mut keys = Vec::new();
+        for (step, shown) in [("open", ShownDispute::Open { amount }), (step, end)] {
+            let body = format!(r#"{{"step":"{step}","amount_cents":400}}"#);
+            bench.control(&path, &body).await;
+            let ChargeLookup::Found(found) = bench.efi.look_up_charge(&known).await else {
+                panic!("not found");
+            };
+            let [pay_in] = found.pay_ins.as_slice() else {
+                panic!("one pay-in: {found:?}");
+            };
+            assert_eq!(pay_in.returned, [], "{step}");
+            assert_eq!(pay_in.disputes.len(), 1);
+            assert_eq!(pay_in.disputes[0].shown, shown, "{step}");
+            keys.push(pay_in.disputes[0].key.clone());
+        }
+        assert_eq!(keys[0], keys[1]);
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use app::ports::gateway::{ChargeAnswer, ChargeLookup, GatewayClient, Hint};
 use app::ports::runtime::Runtime;
+use domain::dispute::ShownDispute;
 use domain::outcome::{RefusalReason, SendVerdict, UnknownCause};
 use gateways::{MercadoPagoClient, MercadoPagoConfig, SigningKey};
 use sandbox::{Fault, FaultMode, GatewayName, Operation, PayoutReplay};
@@ -159,7 +160,11 @@ async fn paid_charge(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_gateway_takes_back_is_a_return() {
     let bench = Bench::start().await;
-    for (number, how) in [(1, "refund"), (2, "charge_back")] {
+    let amount = reais(4000);
+    for (number, how, shown) in [
+        (1, "refund", ShownDispute::Nothing),
+        (2, "charge_back", ShownDispute::Lost { amount }),
+    ] {
         let known = paid_charge(&bench, number, 4000).await;
         let id = known.gateway_reference.clone().unwrap();
         let pay_in = bench
@@ -179,8 +184,43 @@ async fn what_the_gateway_takes_back_is_a_return() {
             panic!("a pay-in that was taken back has still been one: {found:?}");
         };
         let returned: i64 = pay_in.returned.iter().map(|item| item.amount.cents()).sum();
-        assert_eq!(returned, 4000, "{how}: {:?}", pay_in.returned);
+        let expected = if how == "refund" { 4000 } else { 0 };
+        assert_eq!(returned, expected, "{how}: {:?}", pay_in.returned);
         assert!(pay_in.returned.iter().all(|item| item.done));
+        assert_eq!(pay_in.disputes[0].shown, shown, "{how}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_is_seen_in_each_of_its_states() {
+    let bench = Bench::start().await;
+    let amount = reais(4000);
+    let (open, lost) = (ShownDispute::Open { amount }, ShownDispute::Lost { amount });
+    for (number, how, step, shown) in [
+        (1, "mediation", "won", ShownDispute::Nothing),
+        (2, "mediation", "lost", ShownDispute::Nothing),
+        (3, "charge_back", "won", ShownDispute::Nothing),
+        (4, "charge_back", "lost", lost),
+    ] {
+        let known = paid_charge(&bench, number, 4000).await;
+        let id = known.gateway_reference.clone().unwrap();
+        let path = format!("/sandbox/charges/{id}/dispute");
+        let mut times = Vec::new();
+        for (step, shown) in [("open", open), (step, shown)] {
+            let body = format!(r#"{{"step":"{step}","how":"{how}"}}"#);
+            bench.control(&path, &body).await;
+            let pay_in = bench.mercado_pago.look_up_pay_in(&id).await.unwrap();
+            let pay_in = pay_in.unwrap();
+            let [dispute] = pay_in.disputes.as_slice() else {
+                panic!("one state: {pay_in:?}");
+            };
+            assert_eq!(dispute.shown, shown, "{how} {step}");
+            times.push(dispute.seen_at.unwrap());
+            // A mediation that is lost ends as a refund by the gateway.
+            let refunded = (how, step) == ("mediation", "lost");
+            assert_eq!(pay_in.returned.len(), usize::from(refunded), "{how} {step}");
+        }
+        assert!(times.is_sorted(), "{times:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use app::ports::store::*;
 use domain::ids::{JournalId, WalletId};
-use domain::ledger::{Account, Pocket};
+use domain::ledger::{Account, Float, Pocket};
 
 use super::many;
 use crate::rows::{self, Reader};
@@ -69,6 +69,31 @@ const RULES: &[(&str, &str, &Sql)] = &[
         "pay_ins.credited_once",
         "credit without a pay-in",
         check::CREDIT_WITHOUT_PAY_IN,
+    ),
+    (
+        "pay_ins.disputed",
+        "centavos disputed by the pay-in's own count",
+        check::DISPUTED_DRIFT,
+    ),
+    (
+        "pay_ins.amount",
+        "centavos of a pay-in that more is gone or blocked of",
+        check::ABOVE_PAY_IN,
+    ),
+    (
+        "disputes.pay_in",
+        "number of the dispute",
+        check::ORPHAN_DISPUTE,
+    ),
+    (
+        "suspense.pay_in",
+        "centavos in suspense by the pay-in",
+        check::SUSPENSE_DRIFT,
+    ),
+    (
+        "suspense.pay_in",
+        "centavos in suspense that are matched",
+        check::SUSPENSE_LEFT,
     ),
     ("pay_ins.key", "pay-ins with one key", check::SAME_PAY_IN),
     (
@@ -173,6 +198,7 @@ async fn fold(tx: &mut Tx, wallet: WalletRow) -> Done<WalletFold> {
         }
     }
     let open_holds = tx.int(ledger::OPEN_HOLDS, args![id]).await?.unwrap_or(0);
+    let open_disputes = tx.int(ledger::OPEN_DISPUTES, args![id]).await?;
     let balance = |account| balances.get(&account).copied().unwrap_or(0);
     Ok(WalletFold {
         available: balance(Account::Wallet(id, Pocket::Available)),
@@ -181,6 +207,7 @@ async fn fold(tx: &mut Tx, wallet: WalletRow) -> Done<WalletFold> {
         receivable: balance(Account::Receivable(id)),
         row: wallet,
         open_holds,
+        open_disputes: open_disputes.unwrap_or(0),
         last_seq,
         first_bad_seq,
     })
@@ -197,6 +224,21 @@ pub(crate) async fn system_balances(tx: &mut Tx) -> Done<BTreeMap<String, i64>> 
         Ok((code, account.natural(sum)))
     });
     Ok(sums.await?.into_iter().collect())
+}
+
+pub(crate) async fn open_totals(tx: &mut Tx) -> Done<BTreeMap<String, i64>> {
+    let read = |columns| {
+        let mut row = Reader::new("suspense", columns);
+        Ok((row.gateway("gateway")?, row.int("amount")?))
+    };
+    let mut totals = BTreeMap::new();
+    for (gateway, cents) in many(tx, check::OPEN_SUSPENSE, args![], read).await? {
+        totals.insert(Account::Suspense(gateway).code(), cents);
+    }
+    for (gateway, cents) in many(tx, check::BLOCKED_FLOAT, args![], read).await? {
+        totals.insert(Account::GatewayFloat(gateway, Float::Blocked).code(), cents);
+    }
+    Ok(totals)
 }
 
 pub(crate) async fn totals(tx: &mut Tx) -> Done<Totals> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use app::ports::store::*;
 use domain::gateway::Gateway;
-use domain::ids::{AttemptId, TransactionId};
+use domain::ids::{AttemptId, PayInId, TransactionId};
 use domain::time::Moment;
 
 use super::{many, one};
@@ -179,5 +179,22 @@ pub(crate) async fn pay_in(tx: &mut Tx, gateway: Gateway, key: &str) -> Done<Opt
     one(tx, transactions::PAY_IN, args![gateway, key], |row| {
         rows::pay_in(row, &sealer)
     })
+    .await
+}
+
+pub(crate) async fn suspense(
+    tx: &mut Tx,
+    since: Moment,
+    after: Option<PayInId>,
+    limit: u32,
+) -> Done<Vec<PayInRow>> {
+    let sealer = tx.sealer.clone();
+    let after = after.unwrap_or(PayInId::from_bytes([0; 16]));
+    many(
+        tx,
+        transactions::SUSPENSE,
+        args![since, after, limit],
+        |row| rows::pay_in(row, &sealer),
+    )
     .await
 }

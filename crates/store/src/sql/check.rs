@@ -24,8 +24,15 @@ statements! {
     SUCCESS_WITHOUT_JOURNAL: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND NOT EXISTS (SELECT 1 FROM journals j WHERE j.transaction_id = t.id) ORDER BY t.id LIMIT ?";
     SUCCESS_WITHOUT_DONE: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND t.kind IN ('payout', 'refund') AND t.gateway IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.transaction_id = t.id AND a.outcome = 'done') ORDER BY t.id LIMIT ?";
     FAILED_BUT_DONE: transactions, "SELECT t.id, t.amount FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.status = 'failed' AND t.kind IN ('payout', 'refund') ORDER BY t.id LIMIT ?";
-    PAY_IN_CREDITS: pay_ins, "SELECT p.transaction_id, COUNT(*) FROM pay_ins p WHERE p.transaction_id IS NOT NULL GROUP BY p.transaction_id HAVING COUNT(*) <> (SELECT COUNT(*) FROM journals j WHERE j.transaction_id = p.transaction_id AND j.kind = 'pay_in') ORDER BY p.transaction_id LIMIT ?";
-    CREDIT_WITHOUT_PAY_IN: journals, "SELECT j.id, j.n FROM journals j WHERE j.kind = 'pay_in' AND NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.transaction_id = j.transaction_id) ORDER BY j.id LIMIT ?";
+    PAY_IN_CREDITS: pay_ins, "SELECT p.transaction_id, COUNT(*) FROM pay_ins p WHERE p.transaction_id IS NOT NULL GROUP BY p.transaction_id HAVING COUNT(*) <> (SELECT COUNT(*) FROM journals j WHERE j.transaction_id = p.transaction_id AND j.kind IN ('pay_in', 'suspense_matched')) ORDER BY p.transaction_id LIMIT ?";
+    CREDIT_WITHOUT_PAY_IN: journals, "SELECT j.id, j.n FROM journals j WHERE j.kind IN ('pay_in', 'suspense_matched') AND NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.transaction_id = j.transaction_id) ORDER BY j.id LIMIT ?";
+    DISPUTED_DRIFT: pay_ins, "SELECT p.id, p.disputed FROM pay_ins p WHERE p.disputed <> (SELECT COALESCE(SUM(d.amount), 0) FROM disputes d WHERE d.pay_in_id = p.id AND d.stage = 'open') ORDER BY p.id LIMIT ?";
+    ABOVE_PAY_IN: pay_ins, "SELECT p.id, p.amount FROM pay_ins p WHERE p.refunded + p.reversed + p.disputed > p.amount ORDER BY p.id LIMIT ?";
+    ORPHAN_DISPUTE: disputes, "SELECT d.pay_in_id, d.number FROM disputes d WHERE NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.id = d.pay_in_id) ORDER BY d.pay_in_id LIMIT ?";
+    SUSPENSE_DRIFT: suspense, "SELECT p.id, p.amount - p.reversed FROM pay_ins p LEFT JOIN suspense s ON s.pay_in_id = p.id WHERE p.transaction_id IS NULL AND (s.pay_in_id IS NULL OR s.amount <> p.amount - p.reversed OR (s.resolved = 1) <> (p.amount = p.reversed)) ORDER BY p.id LIMIT ?";
+    SUSPENSE_LEFT: suspense, "SELECT s.pay_in_id, s.amount FROM suspense s WHERE s.resolved = 0 AND NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.id = s.pay_in_id AND p.transaction_id IS NULL) ORDER BY s.pay_in_id LIMIT ?";
+    OPEN_SUSPENSE: suspense, "SELECT gateway, CAST(SUM(amount) AS SIGNED) FROM suspense WHERE resolved = 0 GROUP BY gateway ORDER BY gateway";
+    BLOCKED_FLOAT: disputes, "SELECT gateway, CAST(SUM(amount) AS SIGNED) FROM disputes WHERE stage = 'open' GROUP BY gateway ORDER BY gateway";
     SAME_PAY_IN: pay_ins, "SELECT MIN(id), COUNT(*) FROM pay_ins GROUP BY gateway, pay_in_key HAVING COUNT(*) > 1 LIMIT ?";
     SAME_ATTEMPT_KEY: attempts, "SELECT MIN(id), COUNT(*) FROM attempts GROUP BY gateway, attempt_key HAVING COUNT(*) > 1 LIMIT ?";
     SAME_IDEMPOTENCY: transactions, "SELECT MIN(id), COUNT(*) FROM transactions WHERE idempotency_key IS NOT NULL GROUP BY account, idempotency_key HAVING COUNT(*) > 1 LIMIT ?";

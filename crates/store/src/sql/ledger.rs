@@ -46,6 +46,8 @@ statements! {
         sqlite "SELECT seq, account, wallet_id, debit_cents, balance_after FROM entries WHERE wallet_id = ? AND seq > ? ORDER BY seq LIMIT ?";
     OPEN_HOLDS: transactions, "SELECT CAST(COALESCE(SUM(amount + fee), 0) AS SIGNED) FROM transactions WHERE wallet_id = ? AND status = 'pending' AND kind IN ('payout', 'refund') AND stage IN ('queued', 'sending', 'accepted', 'in_doubt', 'in_review')";
 
+    OPEN_DISPUTES: disputes, "SELECT CAST(COALESCE(SUM(amount), 0) AS SIGNED) FROM disputes WHERE wallet_id = ? AND stage = 'open'";
+
     // The folded balance of sealed journals plus the entries of those not sealed yet, in one
     // statement so that a sealing in between is seen whole or not at all.
     SYSTEM_BALANCE: system_balances, "SELECT CAST(COALESCE(SUM(s.debit_cents), 0) AS SIGNED) FROM (SELECT debit_cents FROM system_balances WHERE account = ? UNION ALL SELECT e.debit_cents FROM journals j JOIN entries e ON e.journal_id = j.id WHERE j.seal_no IS NULL AND e.wallet_id IS NULL AND e.account = ?) s";

@@ -48,7 +48,7 @@ macro_rules! attempt_columns {
 macro_rules! pay_in_columns {
     () => {
         "id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, \
-         end_to_end_id, paid_at, created_at, version, payer_sealed"
+         disputed, end_to_end_id, paid_at, created_at, version, payer_sealed"
     };
 }
 
@@ -90,11 +90,17 @@ statements! {
     EVIDENCE_OF: evidence, "SELECT e.id, e.attempt_id, e.at, e.source, e.body, e.class FROM attempts a JOIN evidence e ON e.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, e.at, e.id";
     IN_DOUBT: transactions, "SELECT a.gateway, CAST(SUM(t.amount) AS SIGNED) FROM transactions t JOIN attempts a ON a.transaction_id = t.id AND a.live = 1 WHERE t.status = 'pending' AND t.kind = 'payout' AND (t.stage = 'in_doubt' OR EXISTS (SELECT 1 FROM sends s WHERE s.attempt_id = a.id AND s.closed_at IS NULL)) GROUP BY a.gateway ORDER BY a.gateway";
 
-    INSERT_PAY_IN: pay_ins, "INSERT INTO pay_ins (id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, end_to_end_id, paid_at, created_at, version, payer_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    SAVE_PAY_IN: pay_ins, "UPDATE pay_ins SET transaction_id = ?, wallet_id = ?, amount = ?, fee = ?, reversed = ?, refunded = ?, end_to_end_id = ?, paid_at = ?, version = ?, payer_sealed = ? WHERE id = ? AND gateway = ? AND pay_in_key = ? AND version = ?";
+    INSERT_PAY_IN: pay_ins, "INSERT INTO pay_ins (id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, disputed, end_to_end_id, paid_at, created_at, version, payer_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    SAVE_PAY_IN: pay_ins, "UPDATE pay_ins SET transaction_id = ?, wallet_id = ?, amount = ?, fee = ?, reversed = ?, refunded = ?, disputed = ?, end_to_end_id = ?, paid_at = ?, version = ?, payer_sealed = ? WHERE id = ? AND gateway = ? AND pay_in_key = ? AND version = ?";
     PAY_IN: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ?");
     LOCK_PAY_IN: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ? FOR UPDATE"), sqlite concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ?");
     PAY_INS_OF: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE transaction_id = ? ORDER BY created_at, id");
     INSERT_SUSPENSE: suspense, "INSERT INTO suspense (pay_in_id, gateway, amount, since, resolved) VALUES (?, ?, ?, ?, 0)";
+    SAVE_SUSPENSE: suspense, "UPDATE suspense SET amount = ?, resolved = ? WHERE pay_in_id = ?";
     RESOLVE_SUSPENSE: suspense, "UPDATE suspense SET resolved = 1 WHERE pay_in_id = ?";
+    SUSPENSE: suspense, concat!("SELECT ", pay_in_columns!(), " FROM (SELECT pay_in_id AS found FROM suspense WHERE resolved = 0 AND since >= ? AND pay_in_id > ? ORDER BY pay_in_id LIMIT ?) s JOIN pay_ins ON id = s.found ORDER BY id");
+
+    INSERT_DISPUTE: disputes, "INSERT INTO disputes (pay_in_id, number, gateway, wallet_id, dispute_key, amount, stage, seen_at, opened_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    SAVE_DISPUTE: disputes, "UPDATE disputes SET amount = ?, stage = ?, seen_at = ?, ended_at = ? WHERE pay_in_id = ? AND number = ?";
+    DISPUTES_OF: disputes, "SELECT pay_in_id, number, gateway, wallet_id, dispute_key, amount, stage, seen_at, opened_at, ended_at FROM disputes WHERE pay_in_id = ? ORDER BY number";
 }

@@ -161,6 +161,7 @@ pub fn pay_in(n: u64, transaction: Option<u64>) -> PayInRow {
         fee: cents(25),
         reversed: cents(0),
         refunded: cents(0),
+        disputed: cents(0),
         end_to_end_id: Some(format!("E{n:031}")),
         paid_at: START,
         created_at: START,

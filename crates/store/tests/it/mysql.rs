@@ -118,10 +118,13 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let mut connection = raw(&environment.url).await;
         // As if the program had been killed after some tables.
         for statement in [
+            "DELETE FROM schema_migrations WHERE version > 1",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 1",
             "DROP TABLE counters",
             "DROP TABLE suspense",
             "DROP TABLE jobs",
+            "DROP TABLE disputes",
+            "ALTER TABLE pay_ins DROP COLUMN disputed",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -132,7 +135,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "{error}"
         );
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied.len(), report.to as usize);
+        assert_eq!(report.applied.first(), Some(&"money"));
         let store = open(&config, keyring()).await.unwrap();
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;
         assert_eq!(store.sequence(1).await.unwrap(), 0, "the counters are back");

@@ -2,6 +2,7 @@
 
 mod checks;
 mod concurrency;
+mod disputes;
 mod jobs;
 mod lists;
 mod rows;
@@ -53,6 +54,9 @@ suites! {
     lists::statements_follow_the_numbers,
     lists::the_sweeper_finds_what_is_left_behind,
     lists::doubt_is_summed_per_gateway,
+    disputes::a_dispute_is_read_under_the_lock_of_its_pay_in,
+    disputes::open_disputes_are_summed_and_compared,
+    disputes::suspense_is_listed_until_it_is_matched_or_gone,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,

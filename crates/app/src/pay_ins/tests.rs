@@ -4,6 +4,7 @@ use super::*;
 use crate::ports::gateway::{ObservedPayer, ObservedReturn};
 use crate::ports::store::{EntryRow, WalletRow};
 use crate::records::charge::tests::{cents, creating};
+use domain::dispute::DisputeStage;
 use domain::ids::UserId;
 use domain::limits::Spent;
 use domain::status::Status;
@@ -29,6 +30,7 @@ fn observed(amount: i64, returned: &[(i64, bool)]) -> ObservedPayIn {
                 done: *done,
             })
             .collect(),
+        disputes: Vec::new(),
     }
 }
 
@@ -99,6 +101,11 @@ fn apply(unit: &CreditUnit, locked: &mut Locked) -> (Credited, Vec<Write>) {
                     record.pay_ins.push(row.clone());
                 }
                 locked.pay_ins.insert((row.gateway, row.key.clone()), row);
+            }
+            Write::InsertDispute(row) => locked.disputes.push(row),
+            Write::SaveDispute(row) => {
+                locked.disputes.retain(|known| known.number != row.number);
+                locked.disputes.push(row);
             }
             Write::SaveTransaction(row) => {
                 let id = row.id;
@@ -310,6 +317,7 @@ fn our_own_refunds_are_no_reversals() {
         fee: Money::ZERO,
         reversed: cents(reversed),
         refunded: cents(refunded),
+        disputed: Money::ZERO,
         end_to_end_id: None,
         paid_at: NOW,
         created_at: NOW,
@@ -329,7 +337,7 @@ fn our_own_refunds_are_no_reversals() {
     ] {
         let known = pay_in(refunded, reversed);
         assert_eq!(
-            foreign_growth(&known, &observed(100, returned)),
+            taken::foreign_growth(&known, Money::ZERO, &observed(100, returned)),
             cents(growth)
         );
     }
@@ -357,4 +365,281 @@ fn what_a_full_wallet_cannot_hold_is_kept_in_suspense() {
     let mut locked = world(&charge, Money::MAX.cents());
     let (credited, _) = apply(&unit(Some(home(&charge)), observed(100, &[])), &mut locked);
     assert_eq!(credited, Credited::Suspense);
+}
+
+/// A look at a pay-in of R$ 1.00 whose dispute is shown so, at this time of the gateway's.
+fn looked(shown: ShownDispute, time: i64, returned: &[(i64, bool)]) -> ObservedPayIn {
+    let dispute = ObservedDispute {
+        key: "payment".into(),
+        shown,
+        seen_at: Some(Moment::from_micros(time)),
+    };
+    ObservedPayIn {
+        disputes: vec![dispute],
+        ..observed(100, returned)
+    }
+}
+
+fn open(amount: i64) -> ShownDispute {
+    ShownDispute::Open {
+        amount: cents(amount),
+    }
+}
+
+fn lost(amount: i64) -> ShownDispute {
+    ShownDispute::Lost {
+        amount: cents(amount),
+    }
+}
+
+/// Follows what is shown until nothing more changes; the outcomes and all that was written.
+fn settle(unit: &CreditUnit, locked: &mut Locked) -> (Vec<Credited>, Vec<Write>) {
+    let (mut outcomes, mut all) = (Vec::new(), Vec::new());
+    while outcomes.len() < 8 {
+        let (credited, writes) = apply(unit, locked);
+        all.extend(writes);
+        if credited == Credited::Known {
+            return (outcomes, all);
+        }
+        outcomes.push(credited);
+    }
+    panic!("it does not come to rest: {outcomes:?}");
+}
+
+/// `available/blocked/receivable` of the wallet, and `reversed/disputed` of the pay-in.
+fn money(locked: &Locked) -> String {
+    let wallet = locked.wallets.values().next().unwrap();
+    let pay_in = locked.pay_ins.values().next().unwrap();
+    format!(
+        "{}/{}/{} {}/{}",
+        wallet.available.cents(),
+        wallet.blocked.cents(),
+        wallet.receivable.cents(),
+        pay_in.reversed.cents(),
+        pay_in.disputed.cents()
+    )
+}
+
+/// A charge paid with R$ 1.00, of which the wallet still holds so much.
+fn paid(holds: i64) -> (ChargeRecord, Locked) {
+    let charge = awaiting();
+    let mut locked = world(&charge, 0);
+    apply(&unit(Some(home(&charge)), observed(100, &[])), &mut locked);
+    let wallet = locked.wallets.get_mut(&charge.row.wallet_id).unwrap();
+    wallet.available = cents(holds);
+    (charge, locked)
+}
+
+fn kinds(writes: &[Write]) -> Vec<String> {
+    let told = events(writes).into_iter().map(|(kind, _)| kind);
+    told.filter(|kind| kind != "alert.raised").collect()
+}
+
+fn alerts(writes: &[Write]) -> Vec<String> {
+    let alert = |write: &Write| match write {
+        Write::InsertAlert(alert) => Some(alert.kind.clone()),
+        _ => None,
+    };
+    writes.iter().filter_map(alert).collect()
+}
+
+#[test]
+fn a_dispute_blocks_and_ends_lost_or_released() {
+    for (end, outcome, event, after, stage) in [
+        (
+            lost(100),
+            Credited::Reversed,
+            "charge.reversed",
+            "0/0/70 100/0",
+            DisputeStage::Lost { at: NOW },
+        ),
+        (
+            ShownDispute::Nothing,
+            Credited::Released,
+            "charge.dispute_released",
+            "30/0/0 0/0",
+            DisputeStage::Released { at: NOW },
+        ),
+    ] {
+        let (charge, mut locked) = paid(30);
+        let look = |shown, time| unit(Some(home(&charge)), looked(shown, time, &[]));
+        assert_eq!(settle(&look(ShownDispute::Nothing, 1), &mut locked).0, []);
+        let (outcomes, writes) = settle(&look(open(100), 2), &mut locked);
+        assert_eq!(outcomes, [Credited::Disputed]);
+        assert_eq!(kinds(&writes), ["charge.disputed"]);
+        assert_eq!(alerts(&writes), ["pay_in_disputed"]);
+        assert_eq!(money(&locked), "0/100/70 0/100");
+        assert_eq!(locked.transactions[&charge.row.id].row.stage, "paid");
+
+        let (outcomes, writes) = settle(&look(end, 3), &mut locked);
+        assert_eq!(
+            (outcomes, kinds(&writes)),
+            (vec![outcome], vec![event.to_owned()])
+        );
+        assert_eq!(money(&locked), after);
+        assert_eq!(locked.disputes[0].dispute.stage, stage);
+        // Seen again, and what is older or no newer than that: nothing.
+        for (shown, time) in [
+            (end, 3),
+            (end, 9),
+            (open(100), 3),
+            (open(100), 2),
+            (lost(100), 1),
+        ] {
+            assert_eq!(
+                settle(&look(shown, time), &mut locked).0,
+                [],
+                "{shown:?} {time}"
+            );
+        }
+        assert_eq!(money(&locked), after);
+    }
+}
+
+#[test]
+fn a_dispute_seen_first_at_its_end_is_begun_and_lost() {
+    let (charge, mut locked) = paid(100);
+    let look = unit(Some(home(&charge)), looked(lost(100), 5, &[]));
+    let (outcomes, writes) = settle(&look, &mut locked);
+    assert_eq!(outcomes, [Credited::Disputed, Credited::Reversed]);
+    assert_eq!(kinds(&writes), ["charge.disputed", "charge.reversed"]);
+    assert_eq!(money(&locked), "0/0/0 100/0");
+}
+
+#[test]
+fn a_dispute_lost_by_a_refund_of_the_gateway_takes_what_is_blocked() {
+    let (charge, mut locked) = paid(100);
+    let look = |shown, time, returned| unit(Some(home(&charge)), looked(shown, time, returned));
+    settle(&look(open(100), 2, &[]), &mut locked);
+    // Money of another pay-in, which the refund must not touch.
+    let wallet = locked.wallets.get_mut(&charge.row.wallet_id).unwrap();
+    wallet.available = cents(40);
+    let part = look(open(70), 3, &[(30, true)]);
+    assert_eq!(settle(&part, &mut locked).0, [Credited::Reversed]);
+    assert_eq!(money(&locked), "40/70/0 30/70");
+    let rest = look(ShownDispute::Nothing, 4, &[(30, true), (70, true)]);
+    let (outcomes, writes) = settle(&rest, &mut locked);
+    assert_eq!(outcomes, [Credited::Reversed]);
+    assert_eq!(kinds(&writes), ["charge.reversed"]);
+    assert_eq!(money(&locked), "40/0/0 100/0");
+    assert_eq!(
+        locked.disputes[0].dispute.stage,
+        DisputeStage::Lost { at: NOW }
+    );
+}
+
+#[test]
+fn returns_are_told_from_what_a_lost_dispute_took() {
+    let (charge, mut locked) = paid(100);
+    let look = |shown, time, returned| unit(Some(home(&charge)), looked(shown, time, returned));
+    settle(&look(open(60), 2, &[]), &mut locked);
+    settle(&look(lost(60), 3, &[]), &mut locked);
+    assert_eq!(money(&locked), "40/0/0 60/0");
+    let returned = look(lost(60), 4, &[(25, true)]);
+    assert_eq!(settle(&returned, &mut locked).0, [Credited::Reversed]);
+    assert_eq!(money(&locked), "15/0/0 85/0");
+    assert_eq!(settle(&returned, &mut locked).0, []);
+    // The gateway thinks again, later: what the dispute took comes back, the return does not.
+    let back = look(ShownDispute::Nothing, 5, &[(25, true)]);
+    assert_eq!(settle(&back, &mut locked).0, [Credited::Released]);
+    assert_eq!(money(&locked), "75/0/0 25/0");
+}
+
+#[test]
+fn money_in_suspense_is_matched_once_its_charge_is_known() {
+    let charge = awaiting();
+    let mut locked = world(&charge, 10);
+    let stray = unit(None, observed(100, &[]));
+    assert_eq!(apply(&stray, &mut locked).0, Credited::Suspense);
+    assert_eq!(apply(&stray, &mut locked).0, Credited::Known);
+    let named = unit(Some(home(&charge)), observed(100, &[]));
+    let (outcomes, writes) = settle(&named, &mut locked);
+    assert_eq!(outcomes, [Credited::Matched]);
+    assert_eq!(kinds(&writes), ["charge.paid", "suspense.resolved"]);
+    assert_eq!(available(&locked), 110);
+    let mut lines: Vec<(String, i64)> = entries(&writes)
+        .iter()
+        .map(|entry| (entry.account.code(), entry.debit_cents))
+        .collect();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            ("suspense.efi".to_owned(), 100),
+            ("wallet.available".to_owned(), -100),
+        ]
+    );
+    let row = &locked.transactions[&charge.row.id].row;
+    assert_eq!((row.stage.as_str(), row.version), ("paid", 3));
+    // Brought again, by whoever.
+    assert_eq!(settle(&named, &mut locked).0, []);
+    // By one that looked before it was matched, and has not locked its wallet.
+    let refused = stray.decide(&locked);
+    assert!(matches!(
+        refused,
+        Decision::Refuse(Err(StoreError::Stale("pay_in")))
+    ));
+    assert_eq!(available(&locked), 110);
+}
+
+#[test]
+fn what_was_taken_back_in_suspense_is_not_credited() {
+    let charge = awaiting();
+    let named = |returned: &[(i64, bool)]| unit(Some(home(&charge)), observed(100, returned));
+    let mut locked = world(&charge, 0);
+    apply(&unit(None, observed(100, &[])), &mut locked);
+    apply(&unit(None, observed(100, &[(30, true)])), &mut locked);
+    let (outcomes, writes) = settle(&named(&[(30, true)]), &mut locked);
+    assert_eq!(outcomes, [Credited::Matched]);
+    assert_eq!(
+        kinds(&writes),
+        ["charge.paid", "charge.reversed", "suspense.resolved"]
+    );
+    assert_eq!(available(&locked), 70);
+    assert_eq!(settle(&named(&[(30, true)]), &mut locked).0, []);
+
+    let mut locked = world(&charge, 0);
+    apply(&unit(None, observed(100, &[])), &mut locked);
+    apply(&unit(None, observed(100, &[(100, true)])), &mut locked);
+    assert_eq!(settle(&named(&[(100, true)]), &mut locked).0, []);
+    assert_eq!(available(&locked), 0);
+}
+
+#[test]
+fn disputed_money_in_suspense_waits_for_the_end_of_the_dispute() {
+    for (end, outcomes, after) in [
+        (
+            ShownDispute::Nothing,
+            vec![Credited::Released, Credited::Matched],
+            100,
+        ),
+        (lost(100), vec![Credited::Reversed], 0),
+    ] {
+        let charge = awaiting();
+        let mut locked = world(&charge, 0);
+        let stray = unit(None, looked(open(100), 2, &[]));
+        assert_eq!(
+            settle(&stray, &mut locked).0,
+            [Credited::Suspense, Credited::Disputed]
+        );
+        assert_eq!(locked.disputes[0].wallet_id, None);
+        let open = unit(Some(home(&charge)), looked(open(100), 2, &[]));
+        assert_eq!(settle(&open, &mut locked).0, []);
+        let ended = unit(Some(home(&charge)), looked(end, 3, &[]));
+        assert_eq!(settle(&ended, &mut locked).0, outcomes);
+        assert_eq!(available(&locked), after);
+    }
+}
+
+#[test]
+fn what_a_full_wallet_could_not_hold_is_credited_when_it_can() {
+    let charge = awaiting();
+    let mut locked = world(&charge, Money::MAX.cents());
+    let named = unit(Some(home(&charge)), observed(100, &[]));
+    apply(&named, &mut locked);
+    assert_eq!(settle(&named, &mut locked).0, []);
+    let wallet = locked.wallets.get_mut(&charge.row.wallet_id).unwrap();
+    wallet.available = cents(1);
+    assert_eq!(settle(&named, &mut locked).0, [Credited::Matched]);
+    assert_eq!(available(&locked), 101);
 }

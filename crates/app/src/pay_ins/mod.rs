@@ -3,12 +3,17 @@
 //! Webhook, poller, charge job and cancellation all bring what an authenticated lookup showed to
 //! [`App::credit`], which books it once however often it is brought. A pay-in is credited to the
 //! charge whose attempt it names, in any stage; one that names none of ours stands in suspense with
-//! an alert. When a known pay-in shows more given back than our own refunds explain, the gateway
-//! took the difference back, which is booked once too.
+//! an alert until its charge is known ([`matched`]). When a known pay-in shows more given back than
+//! our own refunds explain, or a dispute, that is booked once too ([`taken`]). Each change is one
+//! commit with one event; what is brought is followed until nothing more changes.
+
+mod matched;
+mod taken;
 
 use std::sync::Arc;
 
 use domain::charge::{ChargeStage, ChargeStep};
+use domain::dispute::ShownDispute;
 use domain::fee::FeeRule;
 use domain::gateway::Gateway;
 use domain::ids::{AlertId, JournalId, PayInId, TransactionId, WalletId};
@@ -19,14 +24,18 @@ use crate::charges::deadline;
 use crate::context::{App, CommitError, Decision, IdSeed, Ids, Settings};
 use crate::events;
 use crate::ledger::{BookingError, Books, Heading};
-use crate::ports::gateway::ObservedPayIn;
+use crate::ports::gateway::{ObservedDispute, ObservedPayIn};
 use crate::ports::store::{
-    AlertRow, AttemptRow, Locked, Locks, PayInRow, StoreError, TransactionRecord, Write,
+    AlertRow, AttemptRow, Locked, Locks, PayInRow, StoreError, TransactionRecord, TransactionRow,
+    Write,
 };
 use crate::records::charge::{ChargeRecord, PayInPayer};
 
 /// How often a unit that met a change made meanwhile reads again and decides anew.
 const RUNS: u32 = 5;
+
+/// More changes than any look can show, times some: a bound, not a rule.
+const MOST_CHANGES: usize = 32;
 
 /// What a pay-in turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +46,14 @@ pub enum Credited {
     Known,
     /// A part that the gateway took back was booked now.
     Reversed,
+    /// A dispute over it was booked now, or grew.
+    Disputed,
+    /// A dispute over it ended now, and its money is free again.
+    Released,
     /// It names no charge of ours and was put into suspense now.
     Suspense,
+    /// It stood in suspense and was credited to its charge now.
+    Matched,
 }
 
 /// Where a pay-in belongs.
@@ -60,24 +75,22 @@ impl App {
         source: &'static str,
     ) -> Result<Credited, StoreError> {
         let observed = Arc::new(observed);
+        let is_quiet = is_quiet(&observed);
         let mut first = None;
-        let mut runs = 0;
+        let (mut runs, mut changes) = (0, 0);
         loop {
             runs += 1;
             match self.credit_once(gateway, &observed).await {
-                // What was seen for the first time may have been taken back already.
-                Ok(credited @ (Credited::New | Credited::Suspense)) => {
-                    tracing::info!(%gateway, source, outcome = ?credited, "a pay-in was booked");
-                    if observed.returned.is_empty() {
-                        return Ok(credited);
-                    }
-                    first = Some(credited);
-                }
-                Ok(Credited::Reversed) => {
-                    tracing::warn!(%gateway, source, "a pay-in was taken back");
-                    return Ok(first.unwrap_or(Credited::Reversed));
-                }
                 Ok(Credited::Known) => return Ok(first.unwrap_or(Credited::Known)),
+                Ok(credited) => {
+                    tracing::info!(%gateway, source, outcome = ?credited, "a pay-in was booked");
+                    let first = *first.get_or_insert(credited);
+                    (runs, changes) = (0, changes + 1);
+                    // What was seen for the first time may have been taken back already.
+                    if is_quiet || changes == MOST_CHANGES {
+                        return Ok(first);
+                    }
+                }
                 Err(StoreError::Stale(_) | StoreError::Conflict("pay_ins.key")) if runs < RUNS => {}
                 Err(error) => return Err(error),
             }
@@ -90,11 +103,10 @@ impl App {
         observed: &Arc<ObservedPayIn>,
     ) -> Result<Credited, StoreError> {
         let known = self.store.pay_in(gateway, &observed.key).await?;
-        let home = match &known {
-            Some(known) => known
-                .transaction_id
-                .zip(known.wallet_id)
-                .map(Home::of_known),
+        let credited = known.as_ref().and_then(Home::of_known);
+        let home = match credited {
+            Some(home) => Some(home),
+            // New, or in suspense: its charge may be known by now.
             None => self.home_of(gateway, observed).await?,
         };
         let unit = CreditUnit {
@@ -148,12 +160,17 @@ impl App {
 }
 
 impl Home {
-    fn of_known((transaction, wallet): (TransactionId, WalletId)) -> Home {
-        Home {
+    fn place(self) -> (TransactionId, WalletId) {
+        (self.transaction, self.wallet)
+    }
+
+    fn of_known(known: &PayInRow) -> Option<Home> {
+        let (transaction, wallet) = known.transaction_id.zip(known.wallet_id)?;
+        Some(Home {
             transaction,
             wallet,
             attempt: None,
-        }
+        })
     }
 }
 
@@ -171,13 +188,34 @@ impl CreditUnit {
     fn decide(&self, locked: &Locked) -> Decision<Credited, Refused> {
         let key = (self.gateway, self.observed.key.clone());
         let decided = match locked.pay_ins.get(&key) {
-            Some(known) => self.taken_back(locked, known),
+            Some(known) => self.follow(locked, known),
             None => self.arrived(locked),
         };
         match decided {
             Ok((writes, credited)) if writes.is_empty() => Decision::Refuse(Ok(credited)),
             Ok((writes, credited)) => Decision::Commit(writes, credited),
             Err(error) => Decision::Refuse(Err(error)),
+        }
+    }
+
+    /// The next change of a pay-in that is booked: one at a time, money that is gone first.
+    fn follow(
+        &self,
+        locked: &Locked,
+        known: &PayInRow,
+    ) -> Result<(Vec<Write>, Credited), StoreError> {
+        let home = Home::of_known(known);
+        if home.is_some() && home.map(Home::place) != self.home.map(Home::place) {
+            // It found its charge after the look: its wallet is not locked here.
+            return Err(StoreError::Stale("pay_in"));
+        }
+        let taken = self.taken(locked, known, home)?;
+        if let Some(change) = taken {
+            return Ok(change);
+        }
+        match self.home.filter(|_| home.is_none()) {
+            Some(home) => self.matched(locked, known, home),
+            None => Ok((Vec::new(), Credited::Known)),
         }
     }
 
@@ -270,6 +308,7 @@ impl CreditUnit {
             fee: observed.fee.unwrap_or(estimate).min(observed.amount),
             reversed: Money::ZERO,
             refunded: Money::ZERO,
+            disputed: Money::ZERO,
             end_to_end_id: observed.end_to_end_id.clone(),
             paid_at: observed.paid_at,
             created_at: self.seed.now,
@@ -278,58 +317,21 @@ impl CreditUnit {
         }
     }
 
-    // ------------------------------------------------------------ seen before
-
-    fn taken_back(
-        &self,
-        locked: &Locked,
-        known: &PayInRow,
-    ) -> Result<(Vec<Write>, Credited), StoreError> {
-        let amount = foreign_growth(known, &self.observed);
-        if amount.is_zero() {
-            return Ok((Vec::new(), Credited::Known));
-        }
-        let mut ids = self.seed.start();
-        let mut row = known.clone();
-        row.version += 1;
-        row.reversed = row.reversed.checked_add(amount).unwrap_or(Money::MAX);
-        let mut writes = vec![Write::SavePayIn(row)];
-        let mut books = Books::new(&locked.wallets);
-        let heading = self.heading(&mut ids, "reversal", known.transaction_id);
-        let booked = match self.home {
-            Some(home) => books.reversal(heading, home.wallet, self.gateway, amount),
-            None => books.suspense_reversal(heading, self.gateway, amount),
-        };
-        booked.map_err(unbookable)?;
-        writes.extend(books.into_writes());
-        if let Some(home) = self.home {
-            let found = locked.transactions.get(&home.transaction);
-            writes
-                .extend(self.tell_reversal(found.ok_or_else(missing("transactions"))?, &mut ids)?);
-        }
-        let message = format!(
-            "{amount} of a received PIX was taken back at {}",
-            self.gateway
-        );
-        let transaction = known.transaction_id;
-        writes.extend(self.alert(&mut ids, "pay_in_reversed", transaction, message));
-        Ok((writes, Credited::Reversed))
-    }
+    // ------------------------------------------------------------ shared
 
     /// The charge keeps its stage: it was paid. Its next version says that something happened.
-    fn tell_reversal(
+    fn tell(
         &self,
-        found: &TransactionRecord,
+        row: &TransactionRow,
+        kind: &'static str,
         ids: &mut Ids,
     ) -> Result<[Write; 2], StoreError> {
-        let charge = ChargeRecord::load(&found.row)?;
-        let deadline = found.row.stage_deadline;
+        let charge = ChargeRecord::load(row)?;
+        let deadline = row.stage_deadline;
         let row = charge.into_row(self.seed.now, deadline);
-        let event = events::of_transaction(ids, &row, "charge.reversed");
+        let event = events::of_transaction(ids, &row, kind);
         Ok([Write::SaveTransaction(row), event])
     }
-
-    // ------------------------------------------------------------ shared
 
     fn heading(
         &self,
@@ -364,18 +366,10 @@ impl CreditUnit {
     }
 }
 
-/// What was given back beyond our own refunds and what is booked already. Open refunds count as
-/// ours in full: what they turn out not to have given back shows at a later look.
-fn foreign_growth(known: &PayInRow, observed: &ObservedPayIn) -> Money {
-    let done = observed.returned.iter().filter(|back| back.done);
-    let returned = Money::sum(done.map(|back| back.amount)).unwrap_or(Money::MAX);
-    let explained = known
-        .refunded
-        .checked_add(known.reversed)
-        .unwrap_or(Money::MAX);
-    let growth = returned.checked_sub(explained).unwrap_or(Money::ZERO);
-    let left = known.amount.checked_sub(explained).unwrap_or(Money::ZERO);
-    growth.min(left)
+/// Nothing can follow from it once it is booked.
+fn is_quiet(observed: &ObservedPayIn) -> bool {
+    let is_nothing = |dispute: &ObservedDispute| dispute.shown == ShownDispute::Nothing;
+    observed.returned.is_empty() && observed.disputes.iter().all(is_nothing)
 }
 
 fn event_kind(before: ChargeStage, after: ChargeStage) -> &'static str {
@@ -409,5 +403,4 @@ fn unbookable(error: BookingError) -> StoreError {
 }
 
 #[cfg(test)]
-#[path = "pay_ins_tests.rs"]
 mod tests;
