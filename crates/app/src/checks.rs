@@ -3,6 +3,10 @@
 //! Each check reads facts from the store and names every row that breaks its rule. A broken rule
 //! is a reason to stop and look, never to repair by itself.
 
+use std::collections::BTreeMap;
+
+use domain::gateway::Gateway;
+use domain::ledger::{Account, Float};
 use domain::time::Moment;
 
 use crate::context::App;
@@ -30,7 +34,7 @@ const STORE_RULES: &str = "no row breaks a rule of the schema that only a query 
 pub async fn check(app: &App) -> Result<Vec<Check>, StoreError> {
     let mut checks = vec![journals(app).await?];
     checks.extend(wallets(app).await?);
-    checks.push(system_accounts(app).await?);
+    checks.extend(system_accounts(app).await?);
     checks.push(stored_rules(app).await?);
     checks.push(pending_in_time(app).await?);
     Ok(checks)
@@ -49,9 +53,10 @@ async fn journals(app: &App) -> Result<Check, StoreError> {
     })
 }
 
-async fn wallets(app: &App) -> Result<[Check; 3], StoreError> {
+async fn wallets(app: &App) -> Result<[Check; 4], StoreError> {
     let (mut count, mut money) = (0u64, [0i128; 3]);
     let (mut balances, mut holds, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut disputes = Vec::new();
     let mut after = None;
     loop {
         let page = app.store.wallet_folds(after, PAGE).await?;
@@ -66,6 +71,13 @@ async fn wallets(app: &App) -> Result<[Check; 3], StoreError> {
                 let (held, open) = (row.held.cents(), fold.open_holds);
                 holds.push(format!(
                     "wallet {} holds {held} centavos for payments that need {open}",
+                    row.id
+                ));
+            }
+            if row.blocked.cents() != fold.open_disputes {
+                let (blocked, open) = (row.blocked.cents(), fold.open_disputes);
+                disputes.push(format!(
+                    "wallet {} blocks {blocked} centavos for disputes over {open}",
                     row.id
                 ));
             }
@@ -98,8 +110,13 @@ async fn wallets(app: &App) -> Result<[Check; 3], StoreError> {
         },
         Check {
             rule: "money held equals the payments under way",
-            figures,
+            figures: figures.clone(),
             broken: holds,
+        },
+        Check {
+            rule: "money blocked equals the open disputes",
+            figures,
+            broken: disputes,
         },
         Check {
             rule: "every wallet's entries are numbered without a gap and carry the running balance",
@@ -128,8 +145,20 @@ fn balances_differ(fold: &WalletFold) -> Vec<String> {
     .collect()
 }
 
-async fn system_accounts(app: &App) -> Result<Check, StoreError> {
-    let balances = app.store.system_balances().await?;
+/// How often rows and accounts are read that other commits keep changing between two reads.
+const LOOKS: u32 = 5;
+
+async fn system_accounts(app: &App) -> Result<[Check; 2], StoreError> {
+    let mut rows = app.store.open_totals().await?;
+    let mut balances = app.store.system_balances().await?;
+    for _ in 1..LOOKS {
+        let again = app.store.open_totals().await?;
+        if again == rows {
+            break;
+        }
+        rows = again;
+        balances = app.store.system_balances().await?;
+    }
     let shown: Vec<String> = balances
         .iter()
         .map(|(account, cents)| format!("{account} {cents}"))
@@ -139,15 +168,42 @@ async fn system_accounts(app: &App) -> Result<Check, StoreError> {
         .filter(|(account, cents)| account.starts_with("suspense") && **cents < 0)
         .map(|(account, cents)| format!("{account} is {cents} centavos"))
         .collect();
-    Ok(Check {
-        rule: "no suspense account is below zero",
-        figures: if shown.is_empty() {
-            "no system accounts".to_owned()
-        } else {
-            shown.join(", ")
+    let figures = if shown.is_empty() {
+        "no system accounts".to_owned()
+    } else {
+        shown.join(", ")
+    };
+    Ok([
+        Check {
+            rule: "no suspense account is below zero",
+            figures: figures.clone(),
+            broken: suspense,
         },
-        broken: suspense,
-    })
+        Check {
+            rule: "suspense and what gateways keep from us equal their rows",
+            figures,
+            broken: rows_differ(&rows, &balances),
+        },
+    ])
+}
+
+fn rows_differ(rows: &BTreeMap<String, i64>, balances: &BTreeMap<String, i64>) -> Vec<String> {
+    let cents = |map: &BTreeMap<String, i64>, code: &str| map.get(code).copied().unwrap_or(0);
+    Gateway::ALL
+        .into_iter()
+        .flat_map(|gateway| {
+            [
+                Account::Suspense(gateway),
+                Account::GatewayFloat(gateway, Float::Blocked),
+            ]
+        })
+        .map(|account| account.code())
+        .filter(|code| cents(rows, code) != cents(balances, code))
+        .map(|code| {
+            let (counted, held) = (cents(rows, &code), cents(balances, &code));
+            format!("{code} is {held} centavos, its rows make {counted}")
+        })
+        .collect()
 }
 
 async fn stored_rules(app: &App) -> Result<Check, StoreError> {
@@ -186,4 +242,36 @@ async fn pending_in_time(app: &App) -> Result<Check, StoreError> {
             })
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_compared_with_the_accounts_they_explain() {
+        let map = |pairs: &[(&str, i64)]| -> BTreeMap<String, i64> {
+            let owned = pairs
+                .iter()
+                .map(|(code, cents)| ((*code).to_owned(), *cents));
+            owned.collect()
+        };
+        let rows = map(&[("suspense.efi", 70), ("float_blocked.mercado_pago", 5)]);
+        let more = map(&[
+            ("suspense.efi", 70),
+            ("float_blocked.mercado_pago", 5),
+            ("float_blocked.efi", 0),
+            ("float_available.efi", 9),
+        ]);
+        assert_eq!(rows_differ(&rows, &more), Vec::<String>::new());
+        let less = map(&[("suspense.efi", 70)]);
+        assert_eq!(
+            rows_differ(&rows, &less),
+            ["float_blocked.mercado_pago is 0 centavos, its rows make 5"]
+        );
+        assert_eq!(
+            rows_differ(&less, &map(&[("suspense.efi", -1)])),
+            ["suspense.efi is -1 centavos, its rows make 70"]
+        );
+    }
 }
