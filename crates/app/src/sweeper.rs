@@ -3,11 +3,11 @@
 //! The sweeper makes a new job for every pending transaction that has none, and ends or hands to
 //! people what its own job has left standing past its maximum age. Probes ask gateways whose
 //! circuit is open something harmless. The scans look at settled payouts for money that came back,
-//! and at received PIX for money that was taken back.
+//! at received PIX for money that was taken back, and at what stands in suspense for its charge.
 
 use domain::circuit::CircuitState;
 use domain::gateway::{Gateway, Operation};
-use domain::ids::TransactionId;
+use domain::ids::{PayInId, TransactionId};
 use domain::status::{Kind, Status};
 use domain::time::Span;
 
@@ -18,7 +18,7 @@ use crate::outgoing::ends::end_overdue;
 use crate::payouts::inside::INSIDE_PREFIX;
 use crate::payouts::job;
 use crate::ports::store::{
-    Locks, PayInRow, StoreError, TransactionFilter, TransactionRecord, TransactionRow,
+    Locks, PayInRow, StoreError, TransactionFilter, TransactionRecord, TransactionRow, Write,
 };
 use crate::records::charge::ChargeRecord;
 
@@ -30,6 +30,10 @@ const JOBLESS_AGE: Span = Span::from_seconds(5);
 const RETURNS_AGE: Span = Span::from_days(90);
 /// How long after the payment a gateway may take a received PIX back.
 const REVERSALS_AGE: Span = Span::from_days(180);
+/// Pay-ins in suspense that one turn looks at; each costs a call.
+const SUSPENSE_ROWS: u32 = 20;
+/// The setting that holds the pay-in in suspense that was looked at last.
+const SUSPENSE_CURSOR: &str = "suspense.cursor";
 
 /// One sweep.
 pub async fn sweep(app: App) -> Result<(), StoreError> {
@@ -186,6 +190,31 @@ async fn look_at_pay_in(app: &App, pay_in: &PayInRow) -> Result<(), StoreError> 
             Ok(())
         }
     }
+}
+
+/// Looks again at pay-ins in suspense: their charge may be known by now, and they may have been
+/// taken back. A turn looks at some, the next one at those that follow, and so round.
+pub async fn match_suspense(app: App) -> Result<(), StoreError> {
+    let stored = app.store.setting(SUSPENSE_CURSOR).await?;
+    let after = stored.and_then(|text| PayInId::parse(&text).ok());
+    let since = app.now().minus(REVERSALS_AGE);
+    let rows = app.store.suspense(since, after, SUSPENSE_ROWS).await?;
+    for row in &rows {
+        // One row that cannot be followed must not keep the others from their turn.
+        if let Err(error) = look_at_pay_in(&app, row).await {
+            tracing::warn!(pay_in = %row.id, %error, "a pay-in in suspense could not be followed");
+        }
+    }
+    let is_last = rows.len() < SUSPENSE_ROWS as usize;
+    let next = rows.last().filter(|_| !is_last).map(|row| row.id);
+    if next == after {
+        return Ok(());
+    }
+    let cursor = Write::PutSetting {
+        name: SUSPENSE_CURSOR.to_owned(),
+        value: next.map(|id| id.to_string()).unwrap_or_default(),
+    };
+    app.write_all("suspense_cursor", vec![cursor]).await
 }
 
 /// All transactions of a filter, page by page, newest first.

@@ -54,6 +54,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
+const MATCH_SUSPENSE: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
 const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
 
@@ -304,6 +305,14 @@ fn start_tasks(
         app::poller::poll_received(&app).await.map(drop)
     });
     start("poller", Box::pin(poll));
+    let suspense = repeat(
+        app(),
+        "suspense",
+        MATCH_SUSPENSE,
+        stop(),
+        app::sweeper::match_suspense,
+    );
+    start("suspense", Box::pin(suspense));
     let scan = repeat(
         app(),
         "returns",

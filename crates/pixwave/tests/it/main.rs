@@ -37,6 +37,7 @@ mod charges;
 mod child;
 mod client;
 mod crash;
+mod disputes;
 mod faults;
 mod harness;
 mod invariants;
