@@ -38,6 +38,8 @@ pub struct Settings {
     pub send_retries: RetryPolicy,
     /// Between lookups of an attempt whose end is not known.
     pub lookups: Backoff,
+    /// The longest time between two looks at a charge that waits for its payment.
+    pub charge_look_interval: Span,
     pub circuit: CircuitPolicy,
     /// How long one gateway call may take in all; a lease outlives it.
     pub call_limit: Span,
@@ -89,6 +91,7 @@ impl Settings {
                 longest: Span::from_seconds(60),
                 jitter_percent: 20,
             },
+            charge_look_interval: Span::from_seconds(15 * 60),
             circuit: CircuitPolicy::STANDARD,
             call_limit: Span::from_seconds(20),
             job_lease: Span::from_seconds(30),

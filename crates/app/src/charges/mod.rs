@@ -29,6 +29,9 @@ use crate::ports::store::{
 };
 use crate::records::charge::ChargeRecord;
 
+/// Two looks at a charge are at least so far apart, unless something wakes its job.
+const SHORTEST_LOOK: Span = Span::from_seconds(2);
+
 /// Why a unit wrote nothing although nothing is wrong: the state it was meant for has passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missed {
@@ -130,9 +133,45 @@ fn pause(age: Span, shortest: Span, longest: Span, draw: u64) -> Span {
     Span::from_millis(u32::try_from(base + offset).unwrap_or(u32::MAX))
 }
 
+/// How long until the next look at an unpaid charge that is `age` old and can be paid for `left`
+/// more: webhooks and the poller tell of payments, so looks grow rarer with the age, and close
+/// again towards the end, when people pay and the outcome is wanted.
+fn watch_pause(age: Span, left: Span, longest: Span, draw: u64) -> Span {
+    pause(age.min(left), SHORTEST_LOOK.min(longest), longest, draw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_life_is_looked_at_rarely_in_its_middle() {
+        let longest = Settings::standard().charge_look_interval;
+        let life = Span::from_days(30);
+        let day = Span::from_days(1).millis();
+        let (mut age, mut pauses) = (Span::ZERO, Vec::new());
+        while age < life {
+            let left = Moment::default()
+                .plus(life)
+                .since(Moment::default().plus(age));
+            let next = watch_pause(age, left, longest, 7);
+            assert!(next <= longest.times(2) && next.millis() > 0);
+            pauses.push((age.millis(), next.millis()));
+            age = Moment::default()
+                .plus(age)
+                .plus(next)
+                .since(Moment::default());
+        }
+        let middle = |(at, _): &&(i64, i64)| (day..29 * day).contains(at);
+        let rarest = pauses.iter().filter(middle).map(|(_, pause)| *pause);
+        assert!(rarest.clone().min() > Some(longest.millis() * 8 / 10));
+        // One in fifteen minutes is 2,880 looks; one a minute would be 43,200.
+        assert!(pauses.len() < 3_300, "{}", pauses.len());
+        let end = |(at, _): &&(i64, i64)| *at > 30 * day - 10_000;
+        let last = pauses.iter().filter(end).map(|(_, pause)| *pause).max();
+        assert!(last < Some(6_000), "{last:?}");
+        assert!(pauses[0].1 < 3_000);
+    }
 
     #[test]
     fn looks_grow_rarer_within_their_bounds() {

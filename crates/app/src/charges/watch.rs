@@ -1,6 +1,7 @@
 //! Watching a charge whose code is shown until it is paid or can no longer be.
 //!
-//! Webhooks wake the job; between them it looks by itself, ever more rarely. After the expiry and
+//! Webhooks wake the job; between them it looks by itself, rarely in the middle of a long life, more
+//! often while the charge is young and when its end comes near. After the expiry and
 //! some grace the code is first taken away at the gateway, and then looked at once more: only that
 //! look decides that the charge has expired. Efí shows an expired charge as active for ever, so
 //! "active, past its time, nothing paid" is expired too.
@@ -12,7 +13,8 @@ use domain::time::{Moment, Span};
 
 use super::look::{Seen, look, reference};
 use super::{
-    Missed, again_at, attempt_of, closing_time, finish, locked_charge, locks, pause, run_failed,
+    Missed, SHORTEST_LOOK, again_at, attempt_of, closing_time, finish, locked_charge, locks, pause,
+    run_failed, watch_pause,
 };
 use crate::context::{App, CommitError, Decision, IdSeed};
 use crate::events;
@@ -24,8 +26,9 @@ use crate::ports::store::{
 use crate::records::charge::ChargeRecord;
 use crate::records::outgoing::StoredFailure;
 
-const SHORTEST: Span = Span::from_seconds(2);
-const LONGEST: Span = Span::from_seconds(60);
+/// Between looks after the expiry, until the gateway's word settles it.
+const LONGEST_PAST: Span = Span::from_seconds(60);
+
 /// What people are told once about a charge that stays pending. The job notes that it has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Notice {
@@ -146,13 +149,15 @@ impl Watched<'_> {
     async fn look_again(&self, note: Option<&str>) -> Result<(), JobError> {
         let now = self.app.now();
         let since = Moment::from_micros(self.charge.facts.since);
-        let next = now.plus(pause(now.since(since), SHORTEST, LONGEST, self.app.draw()));
+        let (age, draw) = (now.since(since), self.app.draw());
         let closing = closing_time(self.charge, &self.app.settings);
-        // The expiry is looked at when it comes.
         let at = if now < closing {
+            let longest = self.app.settings.charge_look_interval;
+            let next = now.plus(watch_pause(age, closing.since(now), longest, draw));
+            // The expiry is looked at when it comes.
             next.min(closing)
         } else {
-            next
+            now.plus(pause(age, SHORTEST_LOOK, LONGEST_PAST, draw))
         };
         again_at(self.app, self.lease, at, note).await
     }

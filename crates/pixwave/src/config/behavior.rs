@@ -28,6 +28,7 @@ pub(super) fn read(variables: &Variables<'_>, http: &HttpLimits) -> Settings {
             .or(both)
             .unwrap_or(standard.primary_charge),
         send_retries: send_retries(variables, standard.send_retries),
+        charge_look_interval: span("CHARGE_LOOK_INTERVAL").unwrap_or(standard.charge_look_interval),
         call_limit: call_limit(http),
         queued_deadline: span("QUEUED_DEADLINE").unwrap_or(standard.queued_deadline),
         sending_deadline: span("SENDING_DEADLINE").unwrap_or(standard.sending_deadline),

@@ -72,6 +72,7 @@ fn each_bad_value_names_its_variable() {
         ("ACCEPTED_DEADLINE", "h"),
         ("IN_DOUBT_DEADLINE", "15 minutes"),
         ("CREATING_DEADLINE", "1.5h"),
+        ("CHARGE_LOOK_INTERVAL", "0s"),
         ("FLOAT_WAIT", "never"),
         ("MAX_IN_DOUBT_CENTS", "10.00"),
         ("LIMIT_PER_TRANSACTION_CENTS", "0"),
