@@ -296,6 +296,26 @@ pub async fn absorb(
     known: Known,
     context: AbsorbContext,
 ) -> Result<Absorbed, CommitError<Passed>> {
+    let returned = matches!(&known, Known::Looked { returns, .. } if !returns.is_empty());
+    let once_more = (returned && row.status == Status::Pending).then(|| known.clone());
+    let absorbed = absorb_once(app, row, known, context).await?;
+    // The look that settles a payment may show already that money came back.
+    if let Some(known) = once_more.filter(|_| absorbed.status == Status::Success) {
+        let context = AbsorbContext {
+            lease: None,
+            ..context
+        };
+        absorb_once(app, row, known, context).await?;
+    }
+    Ok(absorbed)
+}
+
+async fn absorb_once(
+    app: &App,
+    row: &TransactionRow,
+    known: Known,
+    context: AbsorbContext,
+) -> Result<Absorbed, CommitError<Passed>> {
     let (seed, settings, id, wallet) = (app.ids(), app.settings.clone(), row.id, row.wallet_id);
     let mut wanted = locks(row, context.lease);
     let record = OutgoingRecord::load(row)?;
@@ -633,10 +653,8 @@ fn new_returns(record: &OutgoingRecord, seen: &[StoredReturn], now: Moment) -> V
             .sum::<i64>();
     let mut new = Vec::new();
     for item in seen {
-        let credited: i64 = record
-            .facts
-            .returns
-            .iter()
+        let known = record.facts.returns.iter().chain(&new);
+        let credited: i64 = known
             .filter(|old| old.key == item.key)
             .map(|old| old.cents)
             .sum();
@@ -776,5 +794,69 @@ impl Settings {
             | OutgoingStage::Cancelled { .. } => return None,
         };
         Some(stage.since().plus(longest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::transition::tests::payment;
+    use super::*;
+    use domain::status::Kind;
+
+    const NOW: Moment = Moment::from_micros(9);
+
+    fn returns(items: &[(&str, i64)]) -> Vec<StoredReturn> {
+        let stored = items.iter().map(|(key, cents)| StoredReturn {
+            key: (*key).to_owned(),
+            cents: *cents,
+            at: NOW.micros(),
+        });
+        stored.collect()
+    }
+
+    /// What is new of what is seen, of a payout over R$ 1.00 with these returns credited.
+    fn new_of(credited: &[(&str, i64)], seen: &[(&str, i64)]) -> Vec<(String, i64)> {
+        let stage = OutgoingStage::Settled {
+            attempt: Some(1),
+            at: NOW,
+        };
+        let mut record = payment(Kind::Payout, stage);
+        record.facts.returns = returns(credited);
+        let new = new_returns(&record, &returns(seen), NOW);
+        new.into_iter().map(|item| (item.key, item.cents)).collect()
+    }
+
+    #[test]
+    fn each_return_is_new_once_also_of_the_same_amount() {
+        let new = |key: &str, cents| vec![(key.to_owned(), cents)];
+        assert_eq!(new_of(&[], &[("D1", 40)]), new("D1", 40));
+        assert_eq!(new_of(&[("D1", 40)], &[("D1", 40)]), []);
+        assert_eq!(
+            new_of(&[("D1", 40)], &[("D1", 40), ("D2", 40)]),
+            new("D2", 40)
+        );
+        assert_eq!(new_of(&[("D1", 40), ("D2", 40)], &[("D2", 40)]), []);
+        // One list may show one return twice.
+        assert_eq!(new_of(&[], &[("D1", 40), ("D1", 40)]), new("D1", 40));
+    }
+
+    #[test]
+    fn a_total_is_credited_as_it_grows() {
+        let new = |cents| vec![("total".to_owned(), cents)];
+        assert_eq!(new_of(&[], &[("total", 30)]), new(30));
+        assert_eq!(new_of(&[("total", 30)], &[("total", 30)]), []);
+        assert_eq!(new_of(&[("total", 30)], &[("total", 60)]), new(30));
+        let twice = [("total", 30), ("total", 30)];
+        assert_eq!(new_of(&twice, &[("total", 60)]), []);
+        // An older look shows less, and takes nothing away.
+        assert_eq!(new_of(&twice, &[("total", 30)]), []);
+        assert_eq!(new_of(&twice, &[("total", 100)]), new(40));
+    }
+
+    #[test]
+    fn no_more_comes_back_than_left() {
+        let total = |new: &[(String, i64)]| new.iter().map(|(_, cents)| cents).sum::<i64>();
+        assert_eq!(total(&new_of(&[], &[("D1", 70), ("D2", 70)])), 100);
+        assert_eq!(new_of(&[("D1", 100)], &[("D1", 100), ("D2", 1)]), []);
     }
 }

@@ -228,7 +228,7 @@ fn a_refusal_carries_the_schemes_code_where_it_is_told() {
 fn returns_and_the_payees_name_are_told() {
     let body = sent(
         "REALIZADO",
-        r#","devolucoes":[{"rtrId":"D1","valor":"2.00","horario":"2026-03-10T14:30:00.000Z"},{"rtrId":"D2","valor":"1.50"}]"#,
+        r#","devolucoes":[{"rtrId":"D1","valor":"2.00","horario":"2026-03-10T14:30:00.000Z"},{"rtrId":"D2","valor":"1.50"},{"rtrId":"D3","valor":"1.50"}]"#,
     );
     let lookup = read_lookup(&sample(), &answer(200, &body));
     assert_eq!(lookup.payee_name.as_deref(), Some("Ana"));
@@ -237,7 +237,10 @@ fn returns_and_the_payees_name_are_told() {
         .iter()
         .map(|item| (item.key.as_str(), item.amount.cents(), item.done))
         .collect();
-    assert_eq!(told, [("D1", 200, true), ("D2", 150, true)]);
+    assert_eq!(
+        told,
+        [("D1", 200, true), ("D2", 150, true), ("D3", 150, true)]
+    );
 }
 
 #[test]

@@ -374,6 +374,19 @@ fn evidence(end: &End, id: &str) -> Evidence {
     }
 }
 
+/// Part of a payout that was done came back. As evidence of its outcome such a status is unclear,
+/// but what it tells of the money is no less true.
+fn is_partly_returned(intent: &wire::Intent) -> bool {
+    let account = receiver(intent).and_then(|receiver| receiver.status_detail.as_deref());
+    let words = [
+        intent.status.as_deref(),
+        intent.status_detail.as_deref(),
+        account,
+    ];
+    let mut words = words.into_iter().flatten();
+    words.any(|word| matches!(word, "partially_refunded" | "partially_reverted"))
+}
+
 /// Mercado Pago tells a total, not single returns: one entry whose amount grows.
 fn returns(end: &End, intent: &wire::Intent, id: &str, whole: Money) -> Vec<ObservedReturn> {
     let told = intent
@@ -384,6 +397,7 @@ fn returns(end: &End, intent: &wire::Intent, id: &str, whole: Money) -> Vec<Obse
         .filter(|amount| !amount.is_zero());
     let amount = match (end, told) {
         (End::Done | End::DoneThenReturned, Some(amount)) => amount,
+        (End::Unclear, Some(amount)) if is_partly_returned(intent) => amount,
         (End::DoneThenReturned, None) => whole,
         (End::Done | End::InProgress | End::Refused(..) | End::Unclear, _) => return Vec::new(),
     };

@@ -285,8 +285,18 @@ fn what_came_back_is_told_as_one_growing_total() {
         [(key.clone(), 2050)]
     );
     assert_eq!(returned("refunded", "", "100.5"), [(key.clone(), 10_050)]);
+    for (status, own) in [
+        ("approved", "partially_refunded"),
+        ("processed", "partially_refunded"),
+        ("partially_reverted", ""),
+    ] {
+        let told = returned(status, own, "41");
+        assert_eq!(told, [(key.clone(), 4_100)], "{status}/{own}");
+        assert_eq!(returned(status, own, "0"), [], "{status}/{own}");
+    }
     assert_eq!(returned("refunded", "", "0"), [(key, 10_050)], "all of it");
     assert_eq!(returned("failed", "by_bank", "100.5"), []);
+    assert_eq!(returned("partially_processed", "", "100.5"), []);
 }
 
 proptest! {

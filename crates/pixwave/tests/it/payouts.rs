@@ -21,6 +21,8 @@ both_databases!(
     repeats_replay_and_twins_are_one,
     cancel_and_dispatch_exclude_each_other,
     money_that_comes_back_is_credited_in_parts,
+    what_comes_back_repays_a_debt_first,
+    what_settles_and_comes_back_at_once_is_credited,
     a_refusal_seen_later_licenses_the_other_gateway,
 );
 
@@ -317,33 +319,101 @@ async fn money_that_comes_back_is_credited_in_parts(database: Database) {
         let attempts = app.attempts(&person, &payout.id()).await;
         let key = string(attempts.last().expect("an attempt"), "attempt_key");
         let path = format!("/sandbox/payouts/{key}/return");
-        app.post(&path, &json!({"amount_cents": 400}))
-            .expect(200)
-            .await;
-        let partly = app
-            .once(&person, &payout.id(), "the first part", |seen| {
-                seen["returned_cents"] == 400
-            })
-            .await;
-        assert_eq!(
-            (&partly["status"], &partly["stage"]),
-            (&json!("success"), &json!("returned"))
-        );
-        app.post(&path, &json!({})).expect(200).await;
-        let whole = app
-            .once(&person, &payout.id(), "the second part", |seen| {
-                seen["returned_cents"] == 1_000
-            })
-            .await;
+        // The same amount twice, then the rest.
+        for (part, total) in [(300, 300), (300, 600), (400, 1_000)] {
+            app.post(&path, &json!({"amount_cents": part}))
+                .expect(200)
+                .await;
+            let seen = app
+                .once(&person, &payout.id(), "a part", |seen| {
+                    seen["returned_cents"] == total
+                })
+                .await;
+            assert_eq!(
+                (&seen["status"], &seen["stage"]),
+                (&json!("success"), &json!("returned"))
+            );
+            // Whoever looks again finds nothing new.
+            let scan = app::sweeper::scan_returns(app.app().clone());
+            scan.await.expect("a scan");
+            assert_eq!(app.balance(&person).await.0, before - 1_000 + total);
+        }
+        let whole = app.transaction(&person, &payout.id()).await;
         let parts: Vec<i64> = whole["returns"]
             .as_array()
             .expect("returns")
             .iter()
             .map(|part| cents(part, "amount_cents"))
             .collect();
-        assert_eq!(parts.iter().sum::<i64>(), 1_000);
+        assert_eq!(parts, [300, 300, 400]);
         assert_eq!(app.balance(&person).await, (before, 0));
     }
+    app.finish().await;
+}
+
+/// The user owes what a gateway took back, and then a payout of theirs comes back.
+async fn what_comes_back_repays_a_debt_first(database: Database) {
+    let app = preferring(database, EFI).await;
+    let person = app.person().await;
+    let charge = app.fund(&person, 1_000).await;
+    let payout = app.payout(&person, 1_000).await;
+    app.ended(&person, &payout.id()).await;
+    let reference = app.charge_reference(&charge).await;
+    let reverse = format!("/sandbox/charges/{reference}/reverse");
+    app.post(&reverse, &json!({"amount_cents": 500}))
+        .expect(200)
+        .await;
+    let wallet = format!("/v1/wallets/{}", person.wallet_id);
+    let owed = || async {
+        app.get(&wallet)
+            .by(&person.token)
+            .await
+            .cents("receivable_cents")
+    };
+    wait_until("the debt", LIMIT, || async {
+        (owed().await == 500).then_some(())
+    })
+    .await;
+    let attempts = app.attempts(&person, &payout.id()).await;
+    let key = string(attempts.last().expect("an attempt"), "attempt_key");
+    let path = format!("/sandbox/payouts/{key}/return");
+    for (part, left, available) in [(400, 100, 0), (400, 0, 300)] {
+        app.post(&path, &json!({"amount_cents": part}))
+            .expect(200)
+            .await;
+        wait_until("the repayment", LIMIT, || async {
+            let now = (owed().await, app.balance(&person).await.0);
+            (now == (left, available)).then_some(())
+        })
+        .await;
+    }
+    app.finish().await;
+}
+
+/// The first look that shows the payout settled shows its return too.
+async fn what_settles_and_comes_back_at_once_is_credited(database: Database) {
+    let app = preferring(database, EFI).await;
+    let person = app.person_with(1_000).await;
+    app.fault(EFI, json!({"operation": "webhook", "mode": "lose"}))
+        .await;
+    app.fault(EFI, json!({"operation": "lookup", "mode": "error_500"}))
+        .await;
+    let payout = app.payout(&person, 1_000).await;
+    app.at_stage(&person, &payout.id(), "accepted").await;
+    let attempts = app.attempts(&person, &payout.id()).await;
+    let key = string(&attempts[0], "attempt_key");
+    let path = format!("/sandbox/payouts/{key}/return");
+    app.post(&path, &json!({"amount_cents": 250}))
+        .expect(200)
+        .await;
+    app.heal().await;
+    let seen = app
+        .once(&person, &payout.id(), "the return", |seen| {
+            seen["stage"] == "returned"
+        })
+        .await;
+    assert_eq!(seen["returned_cents"], 250);
+    assert_eq!(app.balance(&person).await, (250, 0));
     app.finish().await;
 }
 
