@@ -205,8 +205,7 @@ pub async fn match_suspense(app: App) -> Result<(), StoreError> {
             tracing::warn!(pay_in = %row.id, %error, "a pay-in in suspense could not be followed");
         }
     }
-    let is_last = rows.len() < SUSPENSE_ROWS as usize;
-    let next = rows.last().filter(|_| !is_last).map(|row| row.id);
+    let next = next_turn(&rows);
     if next == after {
         return Ok(());
     }
@@ -215,6 +214,12 @@ pub async fn match_suspense(app: App) -> Result<(), StoreError> {
         value: next.map(|id| id.to_string()).unwrap_or_default(),
     };
     app.write_all("suspense_cursor", vec![cursor]).await
+}
+
+/// After which pay-in the next turn begins: after the last of a full page, else with the first.
+fn next_turn(rows: &[PayInRow]) -> Option<PayInId> {
+    let is_full = rows.len() == SUSPENSE_ROWS as usize;
+    rows.last().filter(|_| is_full).map(|row| row.id)
 }
 
 /// All transactions of a filter, page by page, newest first.
@@ -242,5 +247,43 @@ impl Pages {
         self.filter.before = page.last().map(|row| row.id);
         self.done = page.len() < ROWS as usize;
         Ok(Some(page))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::money::Money;
+    use domain::time::Moment;
+
+    fn row(n: u8) -> PayInRow {
+        PayInRow {
+            id: PayInId::from_bytes([n; 16]),
+            gateway: Gateway::Efi,
+            key: format!("E{n}"),
+            transaction_id: None,
+            wallet_id: None,
+            amount: Money::ZERO,
+            fee: Money::ZERO,
+            reversed: Money::ZERO,
+            refunded: Money::ZERO,
+            disputed: Money::ZERO,
+            end_to_end_id: None,
+            paid_at: Moment::default(),
+            created_at: Moment::default(),
+            version: 1,
+            payer: "{}".to_owned(),
+        }
+    }
+
+    #[test]
+    fn turns_over_suspense_go_round() {
+        let rows = |count: u32| -> Vec<PayInRow> {
+            (1..=count).map(|n| row(u8::try_from(n).unwrap())).collect()
+        };
+        let full = rows(SUSPENSE_ROWS);
+        assert_eq!(next_turn(&full), full.last().map(|row| row.id));
+        assert_eq!(next_turn(&rows(SUSPENSE_ROWS - 1)), None);
+        assert_eq!(next_turn(&[]), None);
     }
 }

@@ -130,11 +130,18 @@ fn money_event(panel: &ControlPanel, event: &str, value: &Value) -> Answer {
     match event {
         "return" => come_back(panel, reference, cents),
         "dispute" => {
-            let step = serde_json::from_value(value["step"].clone()).map_err(bad)?;
-            let how = DisputeKind::default();
+            let (step, how) = (or_default(&value["step"])?, or_default(&value["how"])?);
             contest(panel, reference, Dispute { step, how, cents })
         }
         _ => take_back(panel, reference, cents, Reversal::default()),
+    }
+}
+
+/// A member of a money event; one that is left out has its default.
+fn or_default<T: DeserializeOwned + Default>(value: &Value) -> Result<T, Refused> {
+    match value {
+        Value::Null => Ok(T::default()),
+        value => T::deserialize(value).map_err(bad),
     }
 }
 

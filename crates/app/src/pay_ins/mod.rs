@@ -87,7 +87,11 @@ impl App {
                     let first = *first.get_or_insert(credited);
                     (runs, changes) = (0, changes + 1);
                     // What was seen for the first time may have been taken back already.
-                    if is_quiet || changes == MOST_CHANGES {
+                    if is_quiet {
+                        return Ok(first);
+                    }
+                    if changes == MOST_CHANGES {
+                        tracing::error!(%gateway, "what is shown of a pay-in never comes to rest");
                         return Ok(first);
                     }
                 }

@@ -13,6 +13,7 @@ use domain::time::Moment;
 
 use super::session::Session;
 use super::{encoded, map, trouble, wire};
+use crate::answer::bounded;
 use crate::time;
 use crate::transport::Call;
 
@@ -185,7 +186,7 @@ fn dispute(item: &wire::Returned) -> Option<ObservedDispute> {
         }
     };
     Some(ObservedDispute {
-        key: item.id.clone().or_else(|| item.rtr_id.clone())?,
+        key: bounded(item.id.as_deref().or(item.rtr_id.as_deref())?),
         shown,
         seen_at: None,
     })

@@ -518,7 +518,7 @@ async fn a_claim_shows_as_a_devolucao_that_nobody_asked_for() {
             "nothing is claimed"
         );
         // Beside the other money events of the panel.
-        let event = json!({"mode": "dispute", "reference": txid(number), "step": "open", "amount_cents": 400});
+        let event = json!({"mode": "dispute", "reference": txid(number), "amount_cents": 400});
         let panel = "/sandbox/gateways/efi/faults";
         assert_eq!(world.control("PUT", panel, event).await.0, 200);
         assert_eq!(claim().await, "EM_PROCESSAMENTO");
