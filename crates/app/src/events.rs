@@ -30,6 +30,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "payout.in_review",
     "payout.settled",
     "payout.returned",
+    "payout.loss_recovered",
     "payout.rejected",
     "payout.cancelled",
     "transfer.settled",
@@ -41,6 +42,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "refund.in_review",
     "refund.settled",
     "refund.rejected",
+    "transaction.corrected",
     "alert.raised",
 ];
 

@@ -18,6 +18,7 @@ use crate::ports::gateway::{GatewayTrouble, Hint, InboundRefusal, InboundRequest
 use crate::ports::store::{
     AttemptRow, InboundRow, JobRow, JobState, Lease, StoreError, TransactionRow, Write,
 };
+use crate::records::outgoing::OutgoingRecord;
 
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +185,7 @@ impl Follower<'_> {
             };
         };
         if row.kind != Kind::Charge {
-            return Ok(self.app.look_up_outgoing(row.id).await?);
+            return Ok(self.app.look_up_attempt(row.id, attempt.number).await?);
         }
         look(self.app, &attempt, row.amount, "webhook").await?;
         // Expiry and removal are its own job's to conclude.
@@ -207,8 +208,8 @@ impl Follower<'_> {
 
     async fn payout(&self, reference: &str) -> Result<(), JobError> {
         match self.attempt(reference).await? {
-            Some((_, row)) if row.kind != Kind::Charge => {
-                self.app.look_up_outgoing(row.id).await?;
+            Some((attempt, row)) if row.kind != Kind::Charge => {
+                self.app.look_up_attempt(row.id, attempt.number).await?;
             }
             Some(_) | None => self.unknown("payout"),
         }
@@ -221,7 +222,8 @@ impl Follower<'_> {
         let known = self.app.store.pay_in(self.gateway, pay_in_key).await?;
         if let Some(charge) = known.and_then(|known| known.transaction_id) {
             for refund in self.app.store.refunds_of(charge).await? {
-                if refund.status == Status::Pending {
+                let decided = OutgoingRecord::load(&refund)?.facts.decided.is_some();
+                if refund.status == Status::Pending || decided {
                     self.app.look_up_outgoing(refund.id).await?;
                 }
             }

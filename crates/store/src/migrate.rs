@@ -25,12 +25,20 @@ pub(crate) struct Migration {
     lite: &'static str,
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "money",
-    my: include_str!("../migrations/mysql/0001_money.sql"),
-    lite: include_str!("../migrations/sqlite/0001_money.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "money",
+        my: include_str!("../migrations/mysql/0001_money.sql"),
+        lite: include_str!("../migrations/sqlite/0001_money.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "review",
+        my: include_str!("../migrations/mysql/0002_review.sql"),
+        lite: include_str!("../migrations/sqlite/0002_review.sql"),
+    },
+];
 
 /// What a run of the migrations did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -401,6 +401,21 @@ impl Store for SqlStore {
         query!(self, Statement, [key] transactions::pay_in(gateway, &key))
     }
 
+    async fn in_review(
+        &self,
+        after: Option<TransactionId>,
+        limit: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
+        query!(self, Snapshot, [] transactions::in_review(after, limit))
+    }
+
+    async fn proposals_of(
+        &self,
+        transaction: TransactionId,
+    ) -> Result<Vec<ProposalRow>, StoreError> {
+        query!(self, Statement, [] transactions::proposals_of(transaction))
+    }
+
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
         query!(self, Snapshot, [] ledger::journals_of(transaction))
     }
@@ -481,6 +496,19 @@ impl Store for SqlStore {
 
     async fn broken_rows(&self, limit: u32) -> Result<Vec<BrokenRow>, StoreError> {
         query!(self, Snapshot, [] check::broken_rows(limit))
+    }
+
+    async fn attempts_to_watch(
+        &self,
+        since: Moment,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        query!(self, Statement, [] transactions::attempts_to_watch(since, after, limit))
+    }
+
+    async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        query!(self, Statement, [] check::decisions())
     }
 
     async fn done_attempts(

@@ -125,6 +125,7 @@ impl App {
             row,
             attempts: Vec::new(),
             pay_ins: Vec::new(),
+            proposal: None,
         }))
     }
 }
