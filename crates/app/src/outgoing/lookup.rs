@@ -76,7 +76,7 @@ impl App {
         let counts = OutgoingRecord::load(&found.row)?.stage.attempt();
         let last = found.attempts.last().map(|attempt| attempt.row.number);
         match counts.or(last) {
-            Some(number) => self.look_up_found(&found, number).await,
+            Some(number) => self.look_up_found(&found, number).await.map(drop),
             None => Ok(()),
         }
     }
@@ -84,22 +84,24 @@ impl App {
     /// Looks one attempt of a payment up now, also one that is not the live one.
     pub async fn look_up_attempt(&self, id: TransactionId, number: u32) -> Result<(), StoreError> {
         match self.store.transaction(id).await? {
-            Some(found) => self.look_up_found(&found, number).await,
+            Some(found) => self.look_up_found(&found, number).await.map(drop),
             None => Ok(()),
         }
     }
 
-    async fn look_up_found(
+    /// Answers the class of what the gateway showed, `None` when there is no such attempt.
+    pub(crate) async fn look_up_found(
         &self,
         found: &TransactionRecord,
         number: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<&'static str>, StoreError> {
         let record = OutgoingRecord::load(&found.row)?;
         let mut attempts = found.attempts.iter();
         let Some(attempt) = attempts.find(|attempt| attempt.row.number == number) else {
-            return Ok(());
+            return Ok(None);
         };
         let known = look_up(self, &record, attempt).await;
+        let shown = known.lookup_class();
         let context = AbsorbContext {
             attempt_number: number,
             lease: None,
@@ -110,10 +112,10 @@ impl App {
         let between_tries =
             matches!(record.stage, OutgoingStage::Sending { attempt, .. } if attempt == number);
         if between_tries && !conclusive(&known) {
-            return Ok(());
+            return Ok(shown);
         }
         match absorb(self, &found.row, known, context).await {
-            Ok(_) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Ok(()),
+            Ok(_) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Ok(shown),
             Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
                 Err(error)
             }
