@@ -373,6 +373,9 @@ impl Store for Shelf {
     ) -> Result<Vec<AttemptRow>, StoreError> {
         Err(absent())
     }
+    async fn nameless_attempts(&self, _: Gateway, _: u32) -> Result<Vec<AttemptRow>, StoreError> {
+        Err(absent())
+    }
     async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         Err(absent())
     }
