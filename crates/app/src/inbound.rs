@@ -20,6 +20,9 @@ use crate::ports::store::{
 };
 use crate::records::outgoing::OutgoingRecord;
 
+/// Attempts in doubt that one unknown id is compared with: a hint is cheap for whoever sends it.
+const NAMELESS: u32 = 20;
+
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum InboundError {
@@ -211,8 +214,22 @@ impl Follower<'_> {
             Some((attempt, row)) if row.kind != Kind::Charge => {
                 self.app.look_up_attempt(row.id, attempt.number).await?;
             }
-            Some(_) | None => self.unknown("payout"),
+            Some(_) => self.unknown("payout"),
+            None => self.nameless_payout(reference).await?,
         }
+        Ok(())
+    }
+
+    /// An id that we were never told: where the answer was lost, it may be that of an attempt in
+    /// doubt. Only a lookup that shows our own key, amount and payee under it says so.
+    async fn nameless_payout(&self, reference: &str) -> Result<(), JobError> {
+        let store = &self.app.store;
+        for attempt in store.nameless_attempts(self.gateway, NAMELESS).await? {
+            if self.app.look_up_by_reference(&attempt, reference).await? {
+                return Ok(());
+            }
+        }
+        self.unknown("payout");
         Ok(())
     }
 

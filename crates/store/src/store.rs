@@ -507,6 +507,14 @@ impl Store for SqlStore {
         query!(self, Statement, [] transactions::attempts_to_watch(since, after, limit))
     }
 
+    async fn nameless_attempts(
+        &self,
+        gateway: Gateway,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        query!(self, Statement, [] transactions::nameless_attempts(gateway, limit))
+    }
+
     async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         query!(self, Statement, [] check::decisions())
     }

@@ -11,7 +11,7 @@ use super::commits::Passed;
 use super::knowledge::Known;
 use crate::context::{App, CommitError};
 use crate::ports::gateway::{AttemptReference, ObservedReturn, PreparedRequest};
-use crate::ports::store::{AttemptRecord, StoreError, TransactionRecord};
+use crate::ports::store::{AttemptRecord, AttemptRow, StoreError, TransactionRecord};
 use crate::records::outgoing::{OutgoingRecord, StoredReturn};
 
 /// Asks the gateway after an attempt.
@@ -86,6 +86,47 @@ impl App {
         match self.store.transaction(id).await? {
             Some(found) => self.look_up_found(&found, number).await.map(drop),
             None => Ok(()),
+        }
+    }
+
+    /// Looks for an attempt under an id that its gateway told otherwise than in an answer. True, and
+    /// absorbed, when what stands there is this attempt.
+    pub(crate) async fn look_up_by_reference(
+        &self,
+        attempt: &AttemptRow,
+        reference: &str,
+    ) -> Result<bool, StoreError> {
+        let Some(found) = self.store.transaction(attempt.transaction_id).await? else {
+            return Ok(false);
+        };
+        let record = OutgoingRecord::load(&found.row)?;
+        let mut named = AttemptRecord {
+            row: attempt.clone(),
+            sends: Vec::new(),
+            evidence: Vec::new(),
+        };
+        named.row.gateway_reference = Some(reference.to_owned());
+        let mut known = look_up(self, &record, &named).await;
+        if !conclusive(&known) {
+            return Ok(false);
+        }
+        if let Known::Looked {
+            reference: told, ..
+        } = &mut known
+        {
+            told.get_or_insert_with(|| reference.to_owned());
+        }
+        let context = AbsorbContext {
+            attempt_number: attempt.number,
+            lease: None,
+            circuit_admits: false,
+            draw: self.draw(),
+        };
+        match absorb(self, &found.row, known, context).await {
+            Ok(_) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Ok(true),
+            Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
+                Err(error)
+            }
         }
     }
 

@@ -725,6 +725,13 @@ pub trait Store: Send + Sync + 'static {
         after: Option<AttemptId>,
         limit: u32,
     ) -> Result<Vec<AttemptRow>, StoreError>;
+    /// Attempts of payouts at a gateway whose id there is not known, their outcome neither; newest
+    /// first.
+    async fn nameless_attempts(
+        &self,
+        gateway: Gateway,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError>;
     /// How many proposals were approved, by their outcome.
     async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError>;
     /// Attempts (payouts and refunds) that are done, after this id, by id.

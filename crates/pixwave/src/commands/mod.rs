@@ -8,4 +8,5 @@ pub mod key;
 pub mod migrate;
 pub mod openapi;
 pub mod operator;
+pub mod review;
 pub mod seed;

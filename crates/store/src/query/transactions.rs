@@ -209,6 +209,19 @@ pub(crate) async fn attempts_to_watch(
     .await
 }
 
+pub(crate) async fn nameless_attempts(
+    tx: &mut Tx,
+    gateway: Gateway,
+    limit: u32,
+) -> Done<Vec<AttemptRow>> {
+    let sealer = tx.sealer.clone();
+    let args = args![gateway, limit];
+    many(tx, transactions::NAMELESS_ATTEMPTS, args, |row| {
+        rows::attempt(row, &sealer)
+    })
+    .await
+}
+
 pub(crate) async fn in_doubt_cents(tx: &mut Tx) -> Done<BTreeMap<Gateway, i64>> {
     let pairs = many(tx, transactions::IN_DOUBT, args![], |row| {
         let mut row = Reader::new("attempts", row);

@@ -112,6 +112,8 @@ statements! {
     // What is not proven and that no job looks at any more, and what was executed besides.
     ATTEMPTS_TO_WATCH: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE ((a.outcome IN ('open', 'accepted', 'unknown') AND (t.status <> 'pending' OR a.live IS NULL)) OR (a.outcome = 'done' AND a.reason = 'executed_twice')) AND t.kind IN ('payout', 'refund') AND t.updated_at >= ? AND a.id > ? ORDER BY a.id LIMIT ?");
 
+    NAMELESS_ATTEMPTS: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome IN ('open', 'unknown') AND a.gateway = ? AND a.gateway_reference IS NULL AND t.kind = 'payout' ORDER BY a.id DESC LIMIT ?");
+
     INSERT_PAY_IN: pay_ins, "INSERT INTO pay_ins (id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, end_to_end_id, paid_at, created_at, version, payer_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     SAVE_PAY_IN: pay_ins, "UPDATE pay_ins SET transaction_id = ?, wallet_id = ?, amount = ?, fee = ?, reversed = ?, refunded = ?, end_to_end_id = ?, paid_at = ?, version = ?, payer_sealed = ? WHERE id = ? AND gateway = ? AND pay_in_key = ? AND version = ?";
     PAY_IN: pay_ins, concat!("SELECT ", pay_in_columns!(), " FROM pay_ins WHERE gateway = ? AND pay_in_key = ?");
