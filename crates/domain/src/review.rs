@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn an_approval_needs_another_person_and_unchanged_knowledge() {
         use ApprovalRefusal as R;
-        let table: [(fn(&mut Approval), Result<(), R>); 8] = [
+        type Change = fn(&mut Approval);
+        let table: [(Change, Result<(), R>); 8] = [
             (|_| (), Ok(())),
             (|a| a.approver = ANA, Err(R::SamePerson)),
             (|a| a.in_review = None, Err(R::NotInReview)),

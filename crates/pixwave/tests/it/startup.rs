@@ -82,7 +82,10 @@ async fn a_wrong_key_and_a_newer_database_are_told() {
 
     let file = rusqlite::Connection::open(folder.0.join("pixwave.db")).expect("the file opens");
     let changed = file
-        .execute("UPDATE schema_migrations SET version = 99", [])
+        .execute(
+            "UPDATE schema_migrations SET version = 99 WHERE version = 1",
+            [],
+        )
         .expect("it is written");
     assert_eq!(changed, 1);
     drop(file);
