@@ -5,11 +5,13 @@
 //! to the log under the same trace id and nowhere else.
 
 use app::commands::{
-    ApiKeyRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, SignInRefusal, SignUpRefusal,
+    ApiKeyRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, ReviewRefusal, SignInRefusal,
+    SignUpRefusal,
 };
 use app::ports::store::StoreError;
 use axum::response::{IntoResponse, Response};
 use domain::money::Money;
+use domain::review::ApprovalRefusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,6 +47,10 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not answer to this method";
     IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
+    SamePerson = "same_person", FORBIDDEN, "Another person must approve";
+    NotInReview = "not_in_review", CONFLICT, "The payment is not in review";
+    ProposalClosed = "proposal_closed", CONFLICT, "The proposal is not open any more";
+    EvidenceChanged = "evidence_changed", CONFLICT, "More is known than when it was proposed";
     AlreadyDispatched = "already_dispatched", CONFLICT, "The transaction can no longer be cancelled";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is above 256 KiB";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields cannot be accepted";
@@ -343,6 +349,53 @@ impl From<CancelRefusal> for Problem {
             },
             CancelRefusal::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<ReviewRefusal> for Problem {
+    fn from(refusal: ReviewRefusal) -> Problem {
+        match refusal {
+            ReviewRefusal::NotFound => Problem::not_found(),
+            ReviewRefusal::NotInReview { stage } => Problem::new(
+                Code::NotInReview,
+                format!("The transaction is in the stage {stage}."),
+            ),
+            ReviewRefusal::CannotRetry => Problem::field(
+                "outcome",
+                "not_allowed",
+                "a refund cannot be paid by another attempt: settled or release",
+            ),
+            ReviewRefusal::Approval(refusal) => refusal.into(),
+            ReviewRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApprovalRefusal> for Problem {
+    fn from(refusal: ApprovalRefusal) -> Problem {
+        let (code, detail) = match refusal {
+            ApprovalRefusal::SamePerson => (
+                Code::SamePerson,
+                "Whoever proposed it cannot approve it as well.",
+            ),
+            ApprovalRefusal::NotInReview => (
+                Code::NotInReview,
+                "The payment has gone on meanwhile; there is nothing left to decide.",
+            ),
+            ApprovalRefusal::ProposalClosed => (
+                Code::ProposalClosed,
+                "It was approved, superseded or withdrawn meanwhile.",
+            ),
+            ApprovalRefusal::SendOpen => (
+                Code::EvidenceChanged,
+                "A send is open: its answer may still come. Look again, then propose anew.",
+            ),
+            ApprovalRefusal::EvidenceChanged => (
+                Code::EvidenceChanged,
+                "The evidence version has moved. Look again, then propose anew.",
+            ),
+        };
+        Problem::new(code, detail)
     }
 }
 

@@ -124,6 +124,10 @@ endpoints! {
         operators::list_alerts,
         operators::list_jobs,
         operators::list_audit,
+        operators::list_reviews,
+        operators::show_review,
+        operators::propose_outcome,
+        operators::approve_outcome,
         operators::stream_events,
     }
     Ops {

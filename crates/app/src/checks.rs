@@ -37,6 +37,7 @@ pub async fn check(app: &App) -> Result<Vec<Check>, StoreError> {
     checks.extend(system_accounts(app).await?);
     checks.push(stored_rules(app).await?);
     checks.push(pending_in_time(app).await?);
+    checks.push(decided_exceptions(app).await?);
     Ok(checks)
 }
 
@@ -219,6 +220,33 @@ async fn stored_rules(app: &App) -> Result<Check, StoreError> {
             .into_iter()
             .map(|row| format!("{}: {} ({})", row.rule, row.row, row.detail))
             .collect(),
+    })
+}
+
+/// What people decided is an exception from the proofs: counted, so that somebody asks why.
+async fn decided_exceptions(app: &App) -> Result<Check, StoreError> {
+    let decisions = app.store.decisions().await?;
+    let total: u64 = decisions.values().sum();
+    let each: Vec<String> = decisions
+        .iter()
+        .map(|(outcome, count)| format!("{count} {outcome}"))
+        .collect();
+    let losses = app.store.account_balance(Account::Losses).await?;
+    let mut broken = Vec::new();
+    if losses < 0 {
+        broken.push(format!("the losses are {losses} centavos"));
+    }
+    Ok(Check {
+        rule: "every exception from the proofs was decided by two people",
+        figures: format!(
+            "{total} decided exceptions ({}), {losses} centavos lost",
+            if each.is_empty() {
+                "none".to_owned()
+            } else {
+                each.join(", ")
+            }
+        ),
+        broken,
     })
 }
 

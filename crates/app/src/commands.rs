@@ -7,6 +7,7 @@ use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::money::Money;
 use domain::pix::key::PixKey;
+use domain::review::{ApprovalRefusal, ReviewOutcome};
 use domain::status::{Kind, Status};
 use domain::tax_id::TaxId;
 use domain::time::Moment;
@@ -228,6 +229,34 @@ pub enum CancelRefusal {
     /// The gateway has not said that nobody can pay it any more: ask again.
     #[error("the gateway has not confirmed the cancellation yet")]
     Unconfirmed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an operator proposes for a payment in review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposeOutcome {
+    pub outcome: ReviewOutcome,
+    /// What was seen and where; 1 to 2000 characters.
+    pub evidence: String,
+    /// 1 to 500 characters.
+    pub reason: String,
+}
+
+/// Why nothing was proposed or approved.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewRefusal {
+    /// Such a transaction or proposal does not exist.
+    #[error("not found")]
+    NotFound,
+    /// Only a payment in review is decided by people.
+    #[error("not in review: stage {stage}")]
+    NotInReview { stage: String },
+    /// A refund has nowhere else to go.
+    #[error("a refund is not paid by another attempt")]
+    CannotRetry,
+    #[error(transparent)]
+    Approval(ApprovalRefusal),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -33,6 +33,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "payout.in_review",
     "payout.settled",
     "payout.returned",
+    "payout.loss_recovered",
     "payout.rejected",
     "payout.cancelled",
     "transfer.settled",
@@ -45,6 +46,7 @@ pub const EVENT_TYPES: &[&str] = &[
     "refund.settled",
     "refund.rejected",
     "suspense.resolved",
+    "transaction.corrected",
     "alert.raised",
 ];
 

@@ -5,11 +5,13 @@
 //! that a row was altered.
 
 use domain::ids::TransactionId;
+use domain::review::ProposalState;
 use domain::routing::{Choice, Need, choose};
 use domain::status::Kind;
 
 use crate::context::App;
-use crate::ports::store::{AttemptRecord, StoreError, TransactionRecord};
+use crate::ports::store::{AttemptRecord, ProposalRow, StoreError, TransactionRecord};
+use crate::records::outgoing::OutgoingRecord;
 use crate::routing::StoredDecision;
 
 /// The story of a transaction in lines, oldest first; `None` when it does not exist.
@@ -18,8 +20,16 @@ pub async fn explain(app: &App, id: TransactionId) -> Result<Option<Vec<String>>
         return Ok(None);
     };
     let mut lines = vec![headline(&found)];
+    let proposals = app.store.proposals_of(id).await?;
     for attempt in &found.attempts {
         lines.extend(explain_attempt(found.row.kind, attempt));
+        let about = proposals
+            .iter()
+            .filter(|proposal| proposal.attempt_number == attempt.row.number);
+        lines.extend(about.map(explain_proposal));
+    }
+    if is_corrected(&found)? {
+        lines.push("evidence contradicted its first end, which was corrected".to_owned());
     }
     for pay_in in &found.pay_ins {
         lines.push(format!(
@@ -74,7 +84,12 @@ fn explain_attempt(kind: Kind, attempt: &AttemptRecord) -> Vec<String> {
         lines.push(format!("  send {}: {verdict}{code}", send.number));
     }
     for item in &attempt.evidence {
-        lines.push(format!("  {}: {}", item.source, item.class));
+        let times = if item.seen > 1 {
+            format!(" ({} times)", item.seen)
+        } else {
+            String::new()
+        };
+        lines.push(format!("  {}: {}{times}", item.source, item.class));
     }
     let reason = row
         .reason
@@ -83,6 +98,24 @@ fn explain_attempt(kind: Kind, attempt: &AttemptRecord) -> Vec<String> {
         .unwrap_or_default();
     lines.push(format!("  outcome: {}{reason}", row.outcome));
     lines
+}
+
+/// What people proposed and decided; their evidence and reason are personal and stay out.
+fn explain_proposal(proposal: &ProposalRow) -> String {
+    let outcome = proposal.outcome.as_str();
+    let by = proposal.proposed_by;
+    let what = format!("  {}: {by} proposed {outcome}", proposal.id);
+    match (proposal.state, proposal.decided_by) {
+        (ProposalState::Approved, Some(approver)) => format!("{what}, {approver} approved"),
+        (state, _) => format!("{what} ({})", state.as_str()),
+    }
+}
+
+fn is_corrected(found: &TransactionRecord) -> Result<bool, StoreError> {
+    match found.row.kind {
+        Kind::Payout | Kind::Refund => Ok(OutgoingRecord::load(&found.row)?.facts.corrected),
+        Kind::Charge | Kind::Transfer => Ok(false),
+    }
 }
 
 fn licence_words(text: &str) -> Option<String> {

@@ -18,6 +18,10 @@ use crate::ports::gateway::{GatewayTrouble, Hint, InboundRefusal, InboundRequest
 use crate::ports::store::{
     AttemptRow, InboundRow, JobRow, JobState, Lease, StoreError, TransactionRow, Write,
 };
+use crate::records::outgoing::OutgoingRecord;
+
+/// Attempts in doubt that one unknown id is compared with: a hint is cheap for whoever sends it.
+const NAMELESS: u32 = 20;
 
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +188,7 @@ impl Follower<'_> {
             };
         };
         if row.kind != Kind::Charge {
-            return Ok(self.app.look_up_outgoing(row.id).await?);
+            return Ok(self.app.look_up_attempt(row.id, attempt.number).await?);
         }
         look(self.app, &attempt, row.amount, "webhook").await?;
         // Expiry and removal are its own job's to conclude.
@@ -207,11 +211,25 @@ impl Follower<'_> {
 
     async fn payout(&self, reference: &str) -> Result<(), JobError> {
         match self.attempt(reference).await? {
-            Some((_, row)) if row.kind != Kind::Charge => {
-                self.app.look_up_outgoing(row.id).await?;
+            Some((attempt, row)) if row.kind != Kind::Charge => {
+                self.app.look_up_attempt(row.id, attempt.number).await?;
             }
-            Some(_) | None => self.unknown("payout"),
+            Some(_) => self.unknown("payout"),
+            None => self.nameless_payout(reference).await?,
         }
+        Ok(())
+    }
+
+    /// An id that we were never told: where the answer was lost, it may be that of an attempt in
+    /// doubt. Only a lookup that shows our own key, amount and payee under it says so.
+    async fn nameless_payout(&self, reference: &str) -> Result<(), JobError> {
+        let store = &self.app.store;
+        for attempt in store.nameless_attempts(self.gateway, NAMELESS).await? {
+            if self.app.look_up_by_reference(&attempt, reference).await? {
+                return Ok(());
+            }
+        }
+        self.unknown("payout");
         Ok(())
     }
 
@@ -221,7 +239,8 @@ impl Follower<'_> {
         let known = self.app.store.pay_in(self.gateway, pay_in_key).await?;
         if let Some(charge) = known.and_then(|known| known.transaction_id) {
             for refund in self.app.store.refunds_of(charge).await? {
-                if refund.status == Status::Pending {
+                let decided = OutgoingRecord::load(&refund)?.facts.decided.is_some();
+                if refund.status == Status::Pending || decided {
                     self.app.look_up_outgoing(refund.id).await?;
                 }
             }

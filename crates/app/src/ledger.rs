@@ -334,6 +334,123 @@ impl Books {
         self.pay_in(heading, wallet, gateway, (amount, Money::ZERO))
     }
 
+    /// A payment whose money was given back was made after all: from available, the shortfall as
+    /// the user's debt.
+    pub fn paid_after_all(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        let there = self
+            .wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))?
+            .available;
+        let covered = there.min(amount);
+        let covered_fee = there.checked_sub(covered).unwrap_or(Money::ZERO).min(fee);
+        let rest = |whole: Money, part| whole.checked_sub(part).unwrap_or(Money::ZERO);
+        let legs = [
+            (available(wallet), float(gateway), covered),
+            (
+                Account::Receivable(wallet),
+                float(gateway),
+                rest(amount, covered),
+            ),
+            (
+                available(wallet),
+                Account::GatewayFees(gateway),
+                covered_fee,
+            ),
+            (
+                Account::Receivable(wallet),
+                Account::GatewayFees(gateway),
+                rest(fee, covered_fee),
+            ),
+        ];
+        self.book(
+            heading,
+            &legs.map(|(debit, credit, amount)| Movement {
+                debit,
+                credit,
+                amount,
+            }),
+        )
+    }
+
+    /// A payment booked as made was not: amount and fee come back, what the user owes is repaid
+    /// first.
+    pub fn not_paid_after_all(
+        &mut self,
+        heading: Heading,
+        wallet: WalletId,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        let total = amount.checked_add(fee).unwrap_or(Money::MAX);
+        let owed = self
+            .wallets
+            .get(&wallet)
+            .ok_or(BookingError::NotLocked(wallet))?
+            .receivable
+            .min(total);
+        self.book(
+            heading,
+            &[
+                Movement {
+                    debit: float(gateway),
+                    credit: available(wallet),
+                    amount,
+                },
+                Movement {
+                    debit: Account::GatewayFees(gateway),
+                    credit: available(wallet),
+                    amount: fee,
+                },
+                Movement {
+                    debit: available(wallet),
+                    credit: Account::Receivable(wallet),
+                    amount: owed,
+                },
+            ],
+        )
+    }
+
+    /// A second attempt of one payment was executed too: the loss is the operator's.
+    pub fn executed_twice(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: Account::Losses,
+                credit: float(gateway),
+                amount,
+            }],
+        )
+    }
+
+    /// Money of such a second execution came back.
+    pub fn loss_recovered(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: float(gateway),
+                credit: Account::Losses,
+                amount,
+            }],
+        )
+    }
+
     /// A payout to another wallet of ours leaves the payer's wallet.
     pub fn send_inside(
         &mut self,
@@ -543,7 +660,8 @@ impl Books {
             | Account::GatewayFees(_)
             | Account::Suspense(_)
             | Account::InTransit
-            | Account::Equity => 0,
+            | Account::Equity
+            | Account::Losses => 0,
         })
     }
 
@@ -595,7 +713,8 @@ impl Books {
             | Account::GatewayFees(_)
             | Account::Suspense(_)
             | Account::InTransit
-            | Account::Equity => unreachable!("only wallet accounts name a wallet"),
+            | Account::Equity
+            | Account::Losses => unreachable!("only wallet accounts name a wallet"),
         }
     }
 }
@@ -829,6 +948,39 @@ mod tests {
             .suspense_matched(heading(), id(1), Gateway::Efi, cents(75))
             .unwrap();
         assert_eq!(shown(&matched, 1), "5/0/0");
+    }
+
+    #[test]
+    fn what_was_given_back_and_paid_after_all_is_taken_and_owed() {
+        let mut books = books(&[wallet(1, 30)]);
+        books
+            .paid_after_all(heading(), id(1), Gateway::Efi, (cents(25), cents(8)))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "0/0/3");
+        books
+            .not_paid_after_all(heading(), id(1), Gateway::Efi, (cents(25), cents(8)))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "30/0/0", "the debt is repaid first");
+    }
+
+    #[test]
+    fn a_second_execution_is_no_wallets_loss() {
+        let mut books = books(&[wallet(1, 30)]);
+        books
+            .executed_twice(heading(), Gateway::MercadoPago, cents(25))
+            .unwrap();
+        books
+            .loss_recovered(heading(), Gateway::MercadoPago, cents(20))
+            .unwrap();
+        assert_eq!(shown(&books, 1), "30/0/0");
+        let sums = books.into_writes().into_iter().map(|write| match write {
+            Write::InsertJournal(journal) => {
+                let loss = |entry: &&EntryRow| entry.account == Account::Losses;
+                journal.entries.iter().find(loss).unwrap().debit_cents
+            }
+            other => panic!("no wallet is touched: {other:?}"),
+        });
+        assert_eq!(sums.collect::<Vec<_>>(), [25, -20]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod attempt_key;
+pub mod audit;
 pub mod availability;
 pub mod calendar;
 pub mod charges;
@@ -28,6 +29,7 @@ pub mod poller;
 pub mod ports;
 pub mod records;
 pub mod refunds;
+pub mod review;
 pub mod routing;
 pub mod seed;
 pub mod sequencer;

@@ -134,8 +134,10 @@ pub async fn probe(app: App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Looks at every payout settled in the last months for money that came back.
+/// Looks at every payout settled in the last months for money that came back, and at every attempt
+/// that people went past without a proof, for what it turns out to have been.
 pub async fn scan_returns(app: App) -> Result<(), StoreError> {
+    watch_unproven(&app).await?;
     let filter = TransactionFilter {
         kind: Some(Kind::Payout),
         status: Some(Status::Success),
@@ -151,8 +153,28 @@ pub async fn scan_returns(app: App) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Attempts of released, settled-by-decision and retried payments, earlier ones included.
+async fn watch_unproven(app: &App) -> Result<(), StoreError> {
+    let since = app.now().minus(RETURNS_AGE);
+    let mut after = None;
+    loop {
+        let page = app.store.attempts_to_watch(since, after, ROWS).await?;
+        for attempt in &page {
+            app.look_up_attempt(attempt.transaction_id, attempt.number)
+                .await?;
+        }
+        match page.last() {
+            Some(last) if page.len() == ROWS as usize => after = Some(last.id),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
 /// Looks at every PIX received in the last months for money that its gateway took back.
 pub async fn scan_reversals(app: App) -> Result<(), StoreError> {
+    // A refund that people released may have been made: it must be known before its pay-in is
+    // compared with what came back of it.
+    watch_unproven(&app).await?;
     let filter = TransactionFilter {
         kind: Some(Kind::Charge),
         from: Some(app.now().minus(REVERSALS_AGE)),

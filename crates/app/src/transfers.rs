@@ -446,6 +446,7 @@ mod tests {
             row,
             attempts: Vec::new(),
             pay_ins: Vec::new(),
+            proposal: None,
         });
         match first.decide(&wallets) {
             Decision::Commit(writes, (id, true)) => {

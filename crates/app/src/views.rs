@@ -6,7 +6,7 @@ use domain::money::Money;
 use domain::status::{Kind, Status};
 use domain::time::Moment;
 
-use crate::ports::store::{UserRow, WalletRow};
+use crate::ports::store::{ProposalRow, UserRow, WalletRow};
 
 #[derive(Clone, Debug)]
 pub struct UserView {
@@ -124,8 +124,68 @@ pub struct AttemptView {
     pub reason: Option<String>,
     pub why: String,
     pub licence: Option<LicenceView>,
+    /// What two people decided when this attempt was in review, in plain words.
+    pub decision: Option<String>,
     pub sends: Vec<SendView>,
     pub created_at: Moment,
+}
+
+/// A payment in review, as it stands in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewSummary {
+    pub transaction_id: TransactionId,
+    pub kind: Kind,
+    pub wallet_id: WalletId,
+    pub amount: Money,
+    pub gateway: Option<Gateway>,
+    /// The attempt whose outcome is not known, and what is known of it.
+    pub attempt: u32,
+    pub evidence_version: u64,
+    pub in_review_since: Moment,
+    /// What is proposed now.
+    pub proposal: Option<ProposalRow>,
+}
+
+/// Everything that people need to decide about a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewView {
+    pub transaction: TransactionView,
+    /// Since when it is in review; `None` when it is not.
+    pub in_review_since: Option<Moment>,
+    pub attempts: Vec<ReviewedAttempt>,
+    /// Oldest first.
+    pub proposals: Vec<ProposalRow>,
+}
+
+/// An attempt with the evidence about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewedAttempt {
+    pub attempt: AttemptView,
+    /// The one that is in review.
+    pub in_review: bool,
+    pub evidence_version: u64,
+    pub evidence: Vec<EvidenceView>,
+    pub absence: AbsenceView,
+}
+
+/// What was seen, in a row of equal looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceView {
+    pub source: String,
+    pub class: String,
+    pub seen: u32,
+    pub first_at: Moment,
+    pub last_at: Moment,
+    pub in_words: String,
+}
+
+/// Whether not being found is evidence that people may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsenceView {
+    /// `enough`, or why not: `cannot_be_shown`, `send_open`, `gateway_unhealthy`,
+    /// `too_few_lookups`, `too_short`.
+    pub verdict: &'static str,
+    pub in_words: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

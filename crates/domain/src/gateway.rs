@@ -30,6 +30,15 @@ impl Gateway {
         }
     }
 
+    /// Whether a lookup that finds nothing says anything: only where it can be made by the key that
+    /// we chose.
+    pub const fn shows_absence(self) -> bool {
+        match self {
+            Gateway::Efi => true,
+            Gateway::MercadoPago => false,
+        }
+    }
+
     pub const fn other(self) -> Gateway {
         match self {
             Gateway::MercadoPago => Gateway::Efi,

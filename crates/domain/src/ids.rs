@@ -88,6 +88,8 @@ ids! {
     EvidenceId = "evd";
     AuditId = "aud";
     IncidentId = "inc";
+    /// What one operator proposes for a payment in review.
+    ProposalId = "prp";
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub enum Account {
     InTransit,
     /// The operator's own capital.
     Equity,
+    /// Money that left and is nobody's debt: a payment executed twice.
+    Losses,
 }
 
 impl Account {
@@ -63,6 +65,7 @@ impl Account {
             Account::Suspense(gateway) => format!("suspense.{gateway}"),
             Account::InTransit => "in_transit".into(),
             Account::Equity => "equity".into(),
+            Account::Losses => "losses".into(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Account {
             ("receivable", Some(wallet)) => Some(Account::Receivable(wallet)),
             ("in_transit", None) => Some(Account::InTransit),
             ("equity", None) => Some(Account::Equity),
+            ("losses", None) => Some(Account::Losses),
             _ => None,
         };
         if simple.is_some() || wallet.is_some() {
@@ -99,7 +103,8 @@ impl Account {
             | Account::GatewayFees(_)
             | Account::Suspense(_)
             | Account::InTransit
-            | Account::Equity => None,
+            | Account::Equity
+            | Account::Losses => None,
         }
     }
 
@@ -111,7 +116,8 @@ impl Account {
             Account::Receivable(_)
             | Account::GatewayFloat(..)
             | Account::GatewayFees(_)
-            | Account::InTransit => debit_sum,
+            | Account::InTransit
+            | Account::Losses => debit_sum,
         }
     }
 
@@ -251,6 +257,7 @@ mod tests {
             Just(Account::GatewayFees(Gateway::Efi)),
             Just(Account::Suspense(Gateway::MercadoPago)),
             Just(Account::Equity),
+            Just(Account::Losses),
             Just(Account::InTransit),
         ]
     }

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod payout;
 pub mod pix;
 pub mod retry;
+pub mod review;
 pub mod routing;
 pub mod spi;
 pub mod status;

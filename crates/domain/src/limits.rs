@@ -72,6 +72,17 @@ impl SpentWindow {
         Some(SpentWindow { window, spent })
     }
 
+    /// Counts what was spent after all, whatever the limit; a window that has passed is left alone.
+    fn count_again(self, window: i32, amount: Money) -> SpentWindow {
+        if self.window != window {
+            return self;
+        }
+        SpentWindow {
+            window,
+            spent: self.spent.checked_add(amount).unwrap_or(Money::MAX),
+        }
+    }
+
     /// Gives back what was never spent; a window that has passed is left alone.
     fn give_back(self, window: i32, amount: Money) -> SpentWindow {
         if self.window != window {
@@ -116,6 +127,17 @@ impl Spent {
             None => self.night,
         };
         Ok(Spent { day, night })
+    }
+
+    /// Counts a payment that was made after all, in the windows in which it was counted first. It
+    /// has left, so no limit refuses it.
+    pub fn count_again(self, counted_in: Windows, amount: Money) -> Spent {
+        Spent {
+            day: self.day.count_again(counted_in.day, amount),
+            night: counted_in
+                .night
+                .map_or(self.night, |night| self.night.count_again(night, amount)),
+        }
     }
 
     /// Takes back a payment that was not made, in the windows in which it was counted.
@@ -187,6 +209,25 @@ mod tests {
             })
         );
         assert!(spent.spend(&limits(), AFTER_MIDNIGHT, cents(100)).is_ok());
+    }
+
+    #[test]
+    fn what_left_after_all_is_counted_where_it_was_and_never_refused() {
+        let spent = Spent::default()
+            .spend(&limits(), NIGHT, cents(300))
+            .unwrap();
+        let given_back = spent.give_back(NIGHT, cents(300));
+        let other = given_back.spend(&limits(), NIGHT, cents(300)).unwrap();
+        let counted = other.count_again(NIGHT, cents(300));
+        assert_eq!(
+            (counted.day.spent, counted.night.spent),
+            (cents(600), cents(600))
+        );
+        assert_eq!(
+            counted.count_again(AFTER_MIDNIGHT, cents(1)).day,
+            counted.day,
+            "yesterday's window is not touched by another day's payment"
+        );
     }
 
     #[test]

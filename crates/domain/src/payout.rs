@@ -4,6 +4,10 @@
 //! in-doubt discipline; a refund merely cannot be cancelled, returned or sent elsewhere. A step
 //! consumes the state and may refuse; besides a return and a correction nothing leaves a terminal
 //! state.
+//!
+//! A payment whose outcome stays unknown is decided by two people. A decision to pay again leaves
+//! the doubtful attempt behind unproven: when a later attempt fails for good, the payment goes back
+//! to people instead of giving money back that the earlier one may have moved.
 
 use crate::money::Money;
 use crate::status::Status;
@@ -93,6 +97,30 @@ pub enum OutgoingStep {
     /// Money of a settled payout came back; `total` is all that has come back so far.
     Return {
         total: Money,
+    },
+    /// An attempt that is not the live one is shown as executed.
+    OtherAttemptSettled {
+        attempt: u32,
+    },
+    /// Two people decided that the money left.
+    DecideSettled,
+    /// Two people decided that it did not and that nothing more is sent.
+    DecideRelease {
+        failure: Failure,
+    },
+    /// Two people decided that it did not and that it is paid by another attempt.
+    DecideRetry,
+    /// No attempt can follow, while this earlier one is still unproven: people decide again.
+    ReturnToReview {
+        attempt: u32,
+    },
+    /// This attempt of a failed payment is shown as executed.
+    CorrectToSettled {
+        attempt: u32,
+    },
+    /// The attempt that people called executed is proven not done.
+    CorrectToRejected {
+        failure: Failure,
     },
 }
 
@@ -269,6 +297,50 @@ impl OutgoingStage {
                 at,
                 returned: total,
             }),
+            (
+                S::Queued { .. }
+                | S::Sending { .. }
+                | S::Accepted { .. }
+                | S::InDoubt { .. }
+                | S::InReview { .. },
+                T::OtherAttemptSettled { attempt },
+            ) if kind == Outgoing::Payout => Ok(S::Settled {
+                attempt: Some(attempt),
+                at: now,
+            }),
+            (S::InReview { attempt, .. }, T::DecideSettled) => Ok(S::Settled {
+                attempt: Some(attempt),
+                at: now,
+            }),
+            (S::InReview { .. }, T::DecideRelease { failure }) => {
+                Ok(S::Rejected { at: now, failure })
+            }
+            (S::InReview { .. }, T::DecideRetry) if kind == Outgoing::Payout => {
+                Ok(S::Queued { since: now })
+            }
+            (
+                S::Queued { .. }
+                | S::Sending { .. }
+                | S::Accepted { .. }
+                | S::InDoubt { .. }
+                | S::InReview { .. },
+                T::ReturnToReview { attempt },
+            ) if kind == Outgoing::Payout => Ok(S::InReview {
+                attempt,
+                since: now,
+            }),
+            (S::Rejected { .. } | S::Cancelled { .. }, T::CorrectToSettled { attempt }) => {
+                Ok(S::Settled {
+                    attempt: Some(attempt),
+                    at: now,
+                })
+            }
+            (
+                S::Settled {
+                    attempt: Some(_), ..
+                },
+                T::CorrectToRejected { failure },
+            ) => Ok(S::Rejected { at: now, failure }),
             _ => Err(illegal),
         }
     }
@@ -287,6 +359,13 @@ impl OutgoingStep {
             OutgoingStep::Escalate => "escalate",
             OutgoingStep::Cancel => "cancel",
             OutgoingStep::Return { .. } => "return",
+            OutgoingStep::OtherAttemptSettled { .. } => "other_attempt_settled",
+            OutgoingStep::DecideSettled => "decide_settled",
+            OutgoingStep::DecideRelease { .. } => "decide_release",
+            OutgoingStep::DecideRetry => "decide_retry",
+            OutgoingStep::ReturnToReview { .. } => "return_to_review",
+            OutgoingStep::CorrectToSettled { .. } => "correct_to_settled",
+            OutgoingStep::CorrectToRejected { .. } => "correct_to_rejected",
         }
     }
 }
@@ -357,6 +436,13 @@ mod tests {
             T::Return {
                 total: Money::from_cents(9).unwrap(),
             },
+            T::OtherAttemptSettled { attempt: 2 },
+            T::DecideSettled,
+            T::DecideRelease { failure: failure() },
+            T::DecideRetry,
+            T::ReturnToReview { attempt: 2 },
+            T::CorrectToSettled { attempt: 2 },
+            T::CorrectToRejected { failure: failure() },
         ]
     }
 
@@ -374,7 +460,42 @@ mod tests {
         cancelled -        -                 -                -               -               -                -        -         -         -
     ";
 
-    fn check(kind: Outgoing, table: &str) {
+    /// What people decide, and what is learnt of attempts that are not the live one.
+    const DECIDED: &str = "
+                 other_attempt_settled decide_settled decide_release decide_retry return_to_review correct_to_settled correct_to_rejected
+        queued    settled               -              -              -            in_review        -                  -
+        sending   settled               -              -              -            in_review        -                  -
+        accepted  settled               -              -              -            in_review        -                  -
+        in_doubt  settled               -              -              -            in_review        -                  -
+        in_review settled               settled        rejected       queued       in_review        -                  -
+        settled   -                     -              -              -            -                -                  rejected
+        returned  -                     -              -              -            -                -                  -
+        rejected  -                     -              -              -            -                settled            -
+        cancelled -                     -              -              -            -                settled            -
+    ";
+
+    /// A refund has one attempt, which nothing replaces.
+    const DECIDED_REFUND: &str = "
+                 other_attempt_settled decide_settled decide_release decide_retry return_to_review correct_to_settled correct_to_rejected
+        queued    -                     -              -              -            -                -                  -
+        sending   -                     -              -              -            -                -                  -
+        accepted  -                     -              -              -            -                -                  -
+        in_doubt  -                     -              -              -            -                -                  -
+        in_review -                     settled        rejected       -            -                -                  -
+        settled   -                     -              -              -            -                -                  rejected
+        returned  -                     -              -              -            -                -                  -
+        rejected  -                     -              -              -            -                settled            -
+        cancelled -                     -              -              -            -                settled            -
+    ";
+
+    /// Checks every step against the one of the tables that has its column.
+    fn check(kind: Outgoing, tables: [&str; 2]) {
+        let columns: Vec<usize> = tables.map(|table| check_table(kind, table)).into();
+        assert_eq!(columns.iter().sum::<usize>(), every_step().len());
+    }
+
+    /// Answers how many steps the table has.
+    fn check_table(kind: Outgoing, table: &str) -> usize {
         let mut lines = table.lines().filter(|line| !line.trim().is_empty());
         let steps: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
         let rows: Vec<Vec<&str>> = lines
@@ -387,20 +508,20 @@ mod tests {
                 .find(|row| row[0] == stage.name())
                 .expect("a row for every stage");
             for step in every_step() {
-                let column = steps
-                    .iter()
-                    .position(|name| *name == step.name())
-                    .expect("a column for every step");
+                let Some(column) = steps.iter().position(|name| *name == step.name()) else {
+                    continue;
+                };
                 let next = stage.clone().step(kind, step.clone(), NOW);
                 let shown = next.as_ref().map_or("-", OutgoingStage::name);
                 assert_eq!(shown, row[column + 1], "{} + {}", stage.name(), step.name());
             }
         }
+        steps.len()
     }
 
     #[test]
     fn every_pair_of_a_payout() {
-        check(Outgoing::Payout, PAYOUT);
+        check(Outgoing::Payout, [PAYOUT, DECIDED]);
     }
 
     #[test]
@@ -409,7 +530,7 @@ mod tests {
             .replace("settled           -                -               -               -                rejected -         cancelled",
                      "-                 -                -               -               -                rejected -         -")
             .replace("returned\n", "-\n");
-        check(Outgoing::Refund, &table);
+        check(Outgoing::Refund, [&table, DECIDED_REFUND]);
     }
 
     #[test]
@@ -423,6 +544,16 @@ mod tests {
                 .step(Outgoing::Payout, OutgoingStep::Dispatch { attempt: 2 }, NOW)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_people_called_settled_inside_the_ledger_is_never_corrected() {
+        let inside = OutgoingStage::Settled {
+            attempt: None,
+            at: THEN,
+        };
+        let correction = OutgoingStep::CorrectToRejected { failure: failure() };
+        assert!(inside.step(Outgoing::Payout, correction, NOW).is_err());
     }
 
     #[test]

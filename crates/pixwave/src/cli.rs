@@ -44,6 +44,9 @@ enum Command {
         /// Such as txn_0192…
         transaction: String,
     },
+    /// Payments whose outcome is not known, decided by two operators
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Print the OpenAPI description of the API
     Openapi,
     /// A guided tour against a server of its own: every promise shown and checked
@@ -56,6 +59,41 @@ enum Command {
 enum KeyCommand {
     /// Print a new APP_KEY
     Generate,
+}
+
+#[derive(Subcommand)]
+enum ReviewCommand {
+    /// List the payments in review
+    List,
+    /// Show what is known of a payment and what is proposed for it
+    Show {
+        /// Such as txn_0192…
+        transaction: String,
+    },
+    /// Propose an outcome to the running server; your password is read from standard input
+    Propose {
+        transaction: String,
+        /// settled: it left; release: it did not, give it back; retry: it did not, pay it again
+        #[arg(long, value_parser = ["settled", "release", "retry"])]
+        outcome: String,
+        /// What was seen, and where
+        #[arg(long)]
+        evidence: String,
+        #[arg(long)]
+        reason: String,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
+    /// Approve what another operator proposed; your password is read from standard input
+    Approve {
+        transaction: String,
+        /// Such as prp_0192…
+        proposal: String,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -97,9 +135,35 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Doctor => commands::doctor::run(&config).await,
         Command::Health => commands::health::run(&config).await,
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
+        Command::Review(command) => review(&config, command).await,
         Command::Key(_) | Command::Openapi | Command::Demo | Command::Sim(_) => {
             unreachable!("these were run without a configuration")
         }
+    }
+}
+
+async fn review(config: &Config, command: ReviewCommand) -> Result<ExitCode> {
+    use commands::review::{approve, list, propose, show};
+    match command {
+        ReviewCommand::List => list(config).await,
+        ReviewCommand::Show { transaction } => show(config, &transaction).await,
+        ReviewCommand::Propose {
+            transaction,
+            outcome,
+            evidence,
+            reason,
+            operator,
+        } => {
+            let body = serde_json::json!({
+                "outcome": outcome, "evidence": evidence, "reason": reason,
+            });
+            propose(config, &operator, &transaction, &body).await
+        }
+        ReviewCommand::Approve {
+            transaction,
+            proposal,
+            operator,
+        } => approve(config, &operator, &transaction, &proposal).await,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What goes wrong is one clear line on standard error (one per variable when the configuration is
 //! wrong) and an exit code: 1 when a command failed or found something broken, 2 when it was asked
-//! wrongly or configured wrongly.
+//! wrongly or configured wrongly, 3 when the service refused what an operator wanted.
 
 use std::process::ExitCode;
 

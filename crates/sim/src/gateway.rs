@@ -470,6 +470,7 @@ impl SimulatedGateway {
             payer: ObservedPayer::default(),
             charge_reference: pix.code,
             returned: refunds.chain(reversals).collect(),
+            disputes: Vec::new(),
         }
     }
 

@@ -255,6 +255,13 @@ reads! {
     attempt_by_reference(gateway: Gateway, reference: &str) -> Option<AttemptRow>;
     charge_by_br_code(hash: &[u8; 32]) -> Option<TransactionId>;
     pay_in(gateway: Gateway, key: &str) -> Option<PayInRow>;
+    suspense(since: Moment, after: Option<PayInId>, limit: u32) -> Vec<PayInRow>;
+    in_review(after: Option<TransactionId>, limit: u32) -> Vec<TransactionRecord>;
+    proposals_of(transaction: TransactionId) -> Vec<ProposalRow>;
+    attempts_to_watch(since: Moment, after: Option<AttemptId>, limit: u32) -> Vec<AttemptRow>;
+    nameless_attempts(gateway: Gateway, limit: u32) -> Vec<AttemptRow>;
+    decisions() -> BTreeMap<String, u64>;
+    open_totals() -> BTreeMap<String, i64>;
     journals_of(transaction: TransactionId) -> Vec<JournalRow>;
     overdue(now: Moment, limit: u32) -> Vec<TransactionRow>;
     jobless(before: Moment, limit: u32) -> Vec<TransactionRow>;

@@ -129,6 +129,12 @@ const RULES: &[(&str, &str, &str)] = &[
     ("alerts.id", "alerts.PRIMARY", "alerts.id"),
     ("audit.id", "audit.PRIMARY", "audit.id"),
     ("incidents.id", "incidents.PRIMARY", "incidents.id"),
+    ("proposals.id", "proposals.PRIMARY", "proposals.id"),
+    (
+        "proposals.open",
+        "proposals_open",
+        "proposals.transaction_id, proposals.is_open",
+    ),
     (SETTING_NAME, "settings.PRIMARY", "settings.name"),
     (
         SYSTEM_ACCOUNT,

@@ -33,6 +33,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         lite: include_str!("../migrations/sqlite/0001_money.sql"),
     },
     Migration {
+        version: 2,
+        name: "review",
+        my: include_str!("../migrations/mysql/0002_review.sql"),
+        lite: include_str!("../migrations/sqlite/0002_review.sql"),
+    },
+    Migration {
         version: 3,
         name: "disputes",
         my: include_str!("../migrations/mysql/0003_disputes.sql"),

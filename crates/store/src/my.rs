@@ -363,11 +363,13 @@ fn meets_its_own_success(request: &Request) -> bool {
                 pay_ins,
                 lease,
                 settings: _,
+                proposals,
             } = &unit.locks;
             idempotency.is_some()
                 || !transactions.is_empty()
                 || !pay_ins.is_empty()
                 || lease.is_some()
+                || !proposals.is_empty()
         }
         // A claim whose answer is lost comes back when its leases run out.
         Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,

@@ -7,6 +7,7 @@ use domain::ids::*;
 use domain::ledger::Account;
 use domain::limits::{Limits, Spent, SpentWindow};
 use domain::money::Money;
+use domain::review::{ProposalState, ReviewOutcome};
 use domain::status::{Kind, Status};
 use domain::time::Moment;
 
@@ -20,6 +21,8 @@ pub(crate) const USER_TAX_ID: Column = Column::new("users", "tax_id_sealed");
 pub(crate) const TRANSACTION_PRIVATE: Column = Column::new("transactions", "private_sealed");
 pub(crate) const ATTEMPT_REQUEST: Column = Column::new("attempts", "request_sealed");
 pub(crate) const PAY_IN_PAYER: Column = Column::new("pay_ins", "payer_sealed");
+pub(crate) const PROPOSAL_EVIDENCE: Column = Column::new("proposals", "evidence_sealed");
+pub(crate) const PROPOSAL_REASON: Column = Column::new("proposals", "reason_sealed");
 pub(crate) const INBOUND_RAW: Column = Column::new("inbound_events", "raw_sealed");
 
 /// Takes the columns of a row one by one, in the order of the statement.
@@ -391,6 +394,27 @@ pub(crate) fn evidence(columns: Columns) -> Done<EvidenceRow> {
         source: row.text("source")?,
         body: row.text("body")?,
         class: row.text("class")?,
+        seen: row.small("seen")?,
+        last_at: row.moment("last_at")?,
+    })
+}
+
+pub(crate) fn proposal(columns: Columns, sealer: &Sealer) -> Done<ProposalRow> {
+    let mut row = Reader::new("proposals", columns);
+    let id = row.id("id", ProposalId::from_bytes)?;
+    Ok(ProposalRow {
+        id,
+        transaction_id: row.id("transaction_id", TransactionId::from_bytes)?,
+        attempt_number: row.small("attempt_number")?,
+        evidence_version: row.count("evidence_version")?,
+        outcome: row.named("outcome", ReviewOutcome::parse)?,
+        evidence: row.sealed_text(sealer, PROPOSAL_EVIDENCE, id.bytes())?,
+        reason: row.sealed_text(sealer, PROPOSAL_REASON, id.bytes())?,
+        proposed_by: row.id("proposed_by", UserId::from_bytes)?,
+        proposed_at: row.moment("proposed_at")?,
+        state: row.named("state", ProposalState::parse)?,
+        decided_by: row.optional_id("decided_by", UserId::from_bytes)?,
+        decided_at: row.optional_moment("decided_at")?,
     })
 }
 

@@ -410,6 +410,21 @@ impl Store for SqlStore {
         query!(self, Statement, [] transactions::suspense(since, after, limit))
     }
 
+    async fn in_review(
+        &self,
+        after: Option<TransactionId>,
+        limit: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
+        query!(self, Snapshot, [] transactions::in_review(after, limit))
+    }
+
+    async fn proposals_of(
+        &self,
+        transaction: TransactionId,
+    ) -> Result<Vec<ProposalRow>, StoreError> {
+        query!(self, Statement, [] transactions::proposals_of(transaction))
+    }
+
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
         query!(self, Snapshot, [] ledger::journals_of(transaction))
     }
@@ -494,6 +509,27 @@ impl Store for SqlStore {
 
     async fn broken_rows(&self, limit: u32) -> Result<Vec<BrokenRow>, StoreError> {
         query!(self, Snapshot, [] check::broken_rows(limit))
+    }
+
+    async fn attempts_to_watch(
+        &self,
+        since: Moment,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        query!(self, Statement, [] transactions::attempts_to_watch(since, after, limit))
+    }
+
+    async fn nameless_attempts(
+        &self,
+        gateway: Gateway,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        query!(self, Statement, [] transactions::nameless_attempts(gateway, limit))
+    }
+
+    async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        query!(self, Statement, [] check::decisions())
     }
 
     async fn done_attempts(

@@ -146,6 +146,12 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
             .await?;
         locked.job = held.map(rows::job).transpose()?;
     }
+    for id in &locks.proposals {
+        if let Some(columns) = tx.row(transactions::PROPOSAL, args![*id]).await? {
+            let row = rows::proposal(columns, &tx.sealer)?;
+            locked.proposals.insert(*id, row);
+        }
+    }
     for name in locks.settings.iter().collect::<BTreeSet<_>>() {
         if let Some(columns) = tx.row(people::LOCK_SETTING, args![name]).await? {
             let value = Reader::new("settings", columns).text("value")?;
@@ -154,6 +160,9 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
     }
     Ok(locked)
 }
+
+/// The stage in which a transaction may have an open proposal.
+const IN_REVIEW: &str = "in_review";
 
 /// The transaction of these columns with everything that hangs on it.
 pub(crate) async fn record(tx: &mut Tx, columns: Columns) -> Done<TransactionRecord> {
@@ -175,10 +184,19 @@ pub(crate) async fn record(tx: &mut Tx, columns: Columns) -> Done<TransactionRec
         .into_iter()
         .map(|columns| rows::pay_in(columns, &sealer))
         .collect::<Done<_>>()?;
+    let proposal = if row.stage == IN_REVIEW {
+        let found = tx.row(transactions::OPEN_PROPOSAL, args![row.id]).await?;
+        found
+            .map(|columns| rows::proposal(columns, &sealer))
+            .transpose()?
+    } else {
+        None
+    };
     Ok(TransactionRecord {
         row,
         attempts,
         pay_ins,
+        proposal,
     })
 }
 

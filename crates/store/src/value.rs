@@ -122,5 +122,6 @@ ids!(
     InboundId,
     EvidenceId,
     AuditId,
-    IncidentId
+    IncidentId,
+    ProposalId
 );

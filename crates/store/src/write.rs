@@ -4,6 +4,7 @@
 //! unit fails as stale and everything it wrote is rolled back.
 
 use app::ports::store::*;
+use domain::review::ProposalState;
 
 use crate::fault::{Fault, SETTING_NAME, stale};
 use crate::rows;
@@ -45,9 +46,28 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
                 row.at,
                 row.source,
                 row.body,
-                row.class
+                row.class,
+                row.seen,
+                row.last_at
             ];
             tx.exec(transactions::INSERT_EVIDENCE, args).await.map(drop)
+        }
+        Write::RepeatEvidence(row) => {
+            let args = args![row.seen, row.last_at, row.id, row.seen];
+            tx.exec_one(transactions::REPEAT_EVIDENCE, args, "evidence")
+                .await
+        }
+        Write::InsertProposal(row) => insert_proposal(tx, row).await,
+        Write::DecideProposal(row) => {
+            let args = args![
+                row.state.as_str(),
+                row.decided_by,
+                row.decided_at,
+                row.id,
+                row.transaction_id
+            ];
+            tx.exec_one(transactions::DECIDE_PROPOSAL, args, "proposal")
+                .await
         }
         Write::InsertBrCode {
             hash,
@@ -62,6 +82,7 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
         Write::SaveDispute(row) => save_dispute(tx, row).await,
         Write::InsertJournal(row) => insert_journal(tx, row).await,
         Write::InsertJob(row) => insert_job(tx, row).await,
+        Write::EnsureJob(row) => ensure_job(tx, row).await,
         Write::FinishJob(Lease { job_id, token }) => {
             tx.exec_one(queue::FINISH_JOB, args![job_id, token], "lease")
                 .await
@@ -266,7 +287,7 @@ async fn save_transaction(tx: &mut Tx, row: TransactionRow) -> Done<()> {
         .await
 }
 
-/// `live` is 1 or NULL, so that a uniqueness rule can allow one live attempt and many others.
+/// 1 or NULL, so that a uniqueness rule can allow one live attempt (or open proposal) and many others.
 fn live(live: bool) -> Option<i64> {
     live.then_some(1)
 }
@@ -476,6 +497,41 @@ async fn insert_job(tx: &mut Tx, row: JobRow) -> Done<()> {
         row.created_at
     ];
     tx.exec(queue::INSERT_JOB, args).await.map(drop)
+}
+
+async fn ensure_job(tx: &mut Tx, row: JobRow) -> Done<()> {
+    let args = args![row.visible_at, row.transaction_id, row.visible_at];
+    tx.exec(queue::WAKE_JOBS, args).await?;
+    let ready = tx
+        .int(queue::READY_JOBS_OF, args![row.transaction_id])
+        .await?;
+    match ready {
+        Some(count) if count > 0 => Ok(()),
+        Some(_) | None => insert_job(tx, row).await,
+    }
+}
+
+async fn insert_proposal(tx: &mut Tx, row: ProposalRow) -> Done<()> {
+    let key = row.id.bytes();
+    let is_open = live(row.state == ProposalState::Open);
+    let args = args![
+        row.id,
+        row.transaction_id,
+        row.attempt_number,
+        row.evidence_version,
+        row.outcome.as_str(),
+        tx.sealer
+            .seal(rows::PROPOSAL_EVIDENCE, key, row.evidence.as_bytes())?,
+        tx.sealer
+            .seal(rows::PROPOSAL_REASON, key, row.reason.as_bytes())?,
+        row.proposed_by,
+        row.proposed_at,
+        row.state.as_str(),
+        is_open,
+        row.decided_by,
+        row.decided_at
+    ];
+    tx.exec(transactions::INSERT_PROPOSAL, args).await.map(drop)
 }
 
 async fn insert_event(tx: &mut Tx, row: EventRow) -> Done<()> {

@@ -18,3 +18,21 @@ impl<T: Id, S: Send + Sync> FromRequestParts<S> for PathId<T> {
         T::parse(&text).map(PathId).ok_or_else(Problem::not_found)
     }
 }
+
+/// Two ids, in the order of the path.
+pub struct PathIds<A, B>(pub A, pub B);
+
+impl<A: Id, B: Id, S: Send + Sync> FromRequestParts<S> for PathIds<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        type Texts = Path<(String, String)>;
+        let Ok(Path((first, second))) = Texts::from_request_parts(parts, state).await else {
+            return Err(Problem::not_found());
+        };
+        A::parse(&first)
+            .zip(B::parse(&second))
+            .map(|(first, second)| PathIds(first, second))
+            .ok_or_else(Problem::not_found)
+    }
+}

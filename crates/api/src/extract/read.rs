@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use app::commands::Scope;
 use domain::gateway::Gateway;
-use domain::ids::{PayInId, TransactionId, WalletId};
+use domain::ids::{PayInId, ProposalId, TransactionId, WalletId};
 use domain::money::Money;
 use domain::pix::br_code::{BrCode, Decoded, Payment};
 use domain::pix::key::{PixKey, PixKeyError, PixKeyKind};
@@ -248,7 +248,13 @@ macro_rules! id {
     )*};
 }
 
-id!(WalletId, TransactionId, PayInId, domain::ids::ApiKeyId);
+id!(
+    WalletId,
+    TransactionId,
+    PayInId,
+    ProposalId,
+    domain::ids::ApiKeyId
+);
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {
     T::parse(string(value)?).ok_or_else(|| {

@@ -1,7 +1,11 @@
-//! What operators see, and the stream of events.
+//! What operators see and decide, and the stream of events.
 
+pub mod approve_outcome;
 pub mod list_alerts;
 pub mod list_audit;
 pub mod list_gateways;
 pub mod list_jobs;
+pub mod list_reviews;
+pub mod propose_outcome;
+pub mod show_review;
 pub mod stream_events;

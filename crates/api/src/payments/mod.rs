@@ -1,7 +1,7 @@
 //! Wallets, and everything that moves their money.
 
 pub mod cancel_transaction;
-mod common;
+pub(crate) mod common;
 pub mod create_charge;
 pub mod create_payout;
 pub mod create_refund;

@@ -312,6 +312,8 @@ pub struct AttemptBody {
     pub why: String,
     /// What permitted this attempt after an earlier one.
     pub licence: Option<LicenceBody>,
+    /// What two operators decided while its outcome was not known, in plain words.
+    pub decision: Option<String>,
     pub sends: Vec<SendBody>,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -356,6 +358,7 @@ impl From<&AttemptView> for AttemptBody {
             reason: view.reason.clone(),
             why: view.why.clone(),
             licence: view.licence.as_ref().map(LicenceBody::from),
+            decision: view.decision.clone(),
             sends: view.sends.iter().map(SendBody::from).collect(),
             created_at: time::format(view.created_at),
         }

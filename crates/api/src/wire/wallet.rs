@@ -106,7 +106,8 @@ fn account(account: &Account) -> &'static str {
         | Account::GatewayFees(_)
         | Account::Suspense(_)
         | Account::InTransit
-        | Account::Equity => "system",
+        | Account::Equity
+        | Account::Losses => "system",
     }
 }
 

@@ -110,6 +110,37 @@ async fn operators_paths_are_for_operators() {
 }
 
 #[tokio::test]
+async fn an_operators_key_without_the_scope_decides_nothing() {
+    let api = Api::new(World {
+        role: UserRole::Operator,
+        key_scopes: Some(vec![Scope::Read]),
+        ..World::default()
+    });
+    let id = "0".repeat(32);
+    let resolve = format!("/v1/transactions/txn_{id}/resolve");
+    let approve = format!("{resolve}/prp_{id}/approve");
+    let body = r#"{"outcome":"settled","evidence":"panel","reason":"seen"}"#;
+    for (method, path, body) in [
+        ("POST", resolve.as_str(), body),
+        ("POST", &approve, ""),
+        ("GET", "/v1/reviews", ""),
+        ("GET", &format!("/v1/transactions/txn_{id}/review"), ""),
+    ] {
+        let asked = request(method, path, Some(API_KEY), Body::from(body));
+        assert_eq!(api.send(asked).await.code(), "forbidden", "{path}");
+    }
+    assert_eq!(api.commits(), 0);
+    let unknown = api.post(&approve, "").await;
+    assert_eq!(
+        unknown.code(),
+        "not_found",
+        "with the scope it is looked for"
+    );
+    let odd = format!("{resolve}/txn_{id}/approve");
+    assert_eq!(api.post(&odd, "").await.code(), "not_found");
+}
+
+#[tokio::test]
 async fn an_api_key_neither_makes_nor_revokes_keys() {
     let api = Api::new(World {
         key_scopes: Some(vec![Scope::Read]),

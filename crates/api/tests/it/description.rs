@@ -66,6 +66,7 @@ pub fn sample_path(path: &str) -> String {
         _ => "txn",
     };
     path.replace("{id}", &format!("{prefix}_{id}"))
+        .replace("{proposal}", &format!("prp_{id}"))
         .replace("{secret}", "wrong")
 }
 

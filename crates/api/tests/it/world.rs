@@ -363,6 +363,30 @@ impl Store for Shelf {
     ) -> Result<Vec<PayInRow>, StoreError> {
         Err(absent())
     }
+    async fn in_review(
+        &self,
+        _: Option<TransactionId>,
+        _: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn proposals_of(&self, _: TransactionId) -> Result<Vec<ProposalRow>, StoreError> {
+        Err(absent())
+    }
+    async fn attempts_to_watch(
+        &self,
+        _: Moment,
+        _: Option<AttemptId>,
+        _: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        Err(absent())
+    }
+    async fn nameless_attempts(&self, _: Gateway, _: u32) -> Result<Vec<AttemptRow>, StoreError> {
+        Err(absent())
+    }
+    async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        Err(absent())
+    }
     async fn journals_of(&self, _: TransactionId) -> Result<Vec<JournalRow>, StoreError> {
         Err(absent())
     }

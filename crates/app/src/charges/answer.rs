@@ -135,6 +135,8 @@ impl Answered {
             source: "late_answer".to_owned(),
             body: late_answer_text(self.send_number, &verdict),
             class: verdict.class().to_owned(),
+            seen: 1,
+            last_at: unit.now,
         }));
         Ok(())
     }
@@ -317,6 +319,7 @@ pub(in crate::charges) mod tests {
             row: creating().row,
             attempts,
             pay_ins: Vec::new(),
+            proposal: None,
         }
     }
 

@@ -268,6 +268,7 @@ mod tests {
                 row: first.row(TransactionId::from_bytes([1; 16])),
                 attempts: Vec::new(),
                 pay_ins: Vec::new(),
+                proposal: None,
             }),
             ..Locked::default()
         };

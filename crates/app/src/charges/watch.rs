@@ -309,6 +309,7 @@ mod tests {
             row: charge.into_row(Moment::default(), None),
             attempts: Vec::new(),
             pay_ins: Vec::new(),
+            proposal: None,
         }
     }
 

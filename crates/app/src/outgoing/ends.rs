@@ -1,18 +1,26 @@
 //! The ends of a payment that no answer brings: rejected or cancelled while queued, handed to people
 //! when its time is over, or noted as waiting. Each is one commit, compare-and-set on the stage.
+//!
+//! A payment that people sent on while an attempt of it was unproven is not given back by any of
+//! them: it goes back to people.
 
 use domain::ids::AlertId;
 use domain::payout::{Failure, OutgoingStage, OutgoingStep};
 use domain::routing::WaitReason;
 use domain::time::Moment;
 
+use serde_json::json;
+
+use super::booking::book;
 use super::commits::{self, Passed};
 use super::transition::Booking;
 use super::{REVIEW_LOOK, WAIT};
-use crate::context::{App, CommitError, Decision};
+use crate::audit::{Audited, SYSTEM, audit};
+use crate::context::{App, CommitError, Decision, Ids};
 use crate::events;
+use crate::payouts::ensured_job;
 use crate::ports::store::*;
-use crate::records::outgoing::OutgoingRecord;
+use crate::records::outgoing::{OutgoingRecord, unproven_besides};
 
 /// Ends a queued payment as failed and gives the money back.
 pub async fn reject(
@@ -55,13 +63,22 @@ pub async fn end_queued(
                 .transactions
                 .get(&id)
                 .filter(|found| found.row.version == version);
-            let record = OutgoingRecord::load(&found.ok_or(Passed::Moved)?.row)?;
+            let found = found.ok_or(Passed::Moved)?;
+            let record = OutgoingRecord::load(&found.row)?;
             if !matches!(record.stage, OutgoingStage::Queued { .. }) {
                 return Err(Passed::Moved);
             }
             let (now, mut ids) = (seed.now, seed.start());
+            if let Some(attempt) = unproven_besides(&found.attempts, None) {
+                return match step {
+                    OutgoingStep::Cancel => Err(Passed::Moved),
+                    _ => {
+                        back_to_review(record, attempt, (&mut ids, now), held_lease(lease, locked))
+                    }
+                };
+            }
             let record = record.step(step.clone(), now).map_err(|_| Passed::Moved)?;
-            let mut writes = commits::book(locked, &record, Booking::Release, now, &mut ids)?;
+            let mut writes = book(locked, &record, Booking::Release, now, &mut ids)?;
             if let Some(kind) = alert {
                 writes.extend(raise(&mut ids, kind, &record, now));
             }
@@ -72,9 +89,7 @@ pub async fn end_queued(
                 &commits::event_name(&row),
             ));
             writes.push(Write::SaveTransaction(row));
-            if let (Some(lease), Some(_)) = (lease, &locked.job) {
-                writes.push(Write::FinishJob(lease));
-            }
+            writes.extend(held_lease(lease, locked).map(Write::FinishJob));
             Ok(writes)
         };
         match ended() {
@@ -85,12 +100,63 @@ pub async fn end_queued(
     .await
 }
 
-fn raise(
-    ids: &mut crate::context::Ids,
-    kind: &str,
-    record: &OutgoingRecord,
-    now: Moment,
-) -> [Write; 2] {
+fn held_lease(lease: Option<Lease>, locked: &Locked) -> Option<Lease> {
+    lease.filter(|_| locked.job.is_some())
+}
+
+/// The payment cannot go on, and an attempt that people went past may have paid it.
+fn back_to_review(
+    record: OutgoingRecord,
+    attempt: u32,
+    (ids, now): (&mut Ids, Moment),
+    lease: Option<Lease>,
+) -> Result<Vec<Write>, Passed> {
+    let step = OutgoingStep::ReturnToReview { attempt };
+    let record = record.step(step, now).map_err(|_| Passed::Moved)?;
+    Ok(into_review(record, (ids, now), lease))
+}
+
+/// The payment's next version in review, with a job that looks at it: the one at hand, slowly, or
+/// any.
+fn into_review(
+    record: OutgoingRecord,
+    (ids, now): (&mut Ids, Moment),
+    lease: Option<Lease>,
+) -> Vec<Write> {
+    let mut writes = enter_review(ids, &record, now);
+    let row = record.into_row(now, None);
+    writes.push(events::of_transaction(
+        ids,
+        &row,
+        &commits::event_name(&row),
+    ));
+    writes.push(match lease {
+        Some(lease) => Write::RescheduleJob {
+            lease,
+            visible_at: now.plus(REVIEW_LOOK),
+            tries: 0,
+            last_error: None,
+        },
+        None => ensured_job(ids, &row),
+    });
+    writes.push(Write::SaveTransaction(row));
+    writes
+}
+
+/// Calls people: the alert and the line of the audit trail of a payment that enters review.
+pub fn enter_review(ids: &mut Ids, record: &OutgoingRecord, now: Moment) -> Vec<Write> {
+    let audited = Audited {
+        actor: SYSTEM.to_owned(),
+        action: "review.entered",
+        subject: record.row.id.to_string(),
+        detail: json!({"attempt": record.stage.attempt()}),
+    };
+    let mut writes: Vec<Write> = raise(ids, "payout_in_review", record, now).into();
+    writes.push(audit(ids, now, audited));
+    writes
+}
+
+fn raise(ids: &mut Ids, kind: &str, record: &OutgoingRecord, now: Moment) -> [Write; 2] {
     let message = match kind {
         "all_gateways_failed" => "no gateway could take a payment; its money was given back",
         "insufficient_float" => "no gateway held enough of our money for a payment",
@@ -155,24 +221,8 @@ pub async fn escalate(
             let record = record
                 .step(OutgoingStep::Escalate, now)
                 .map_err(|_| Passed::Moved)?;
-            let mut writes: Vec<Write> = raise(&mut ids, "payout_in_review", &record, now).into();
-            let row = record.into_row(now, None);
-            writes.push(events::of_transaction(
-                &mut ids,
-                &row,
-                &commits::event_name(&row),
-            ));
-            writes.push(Write::SaveTransaction(row));
-            if let (Some(lease), Some(_)) = (lease, &locked.job) {
-                let visible_at = now.plus(REVIEW_LOOK);
-                writes.push(Write::RescheduleJob {
-                    lease,
-                    visible_at,
-                    tries: 0,
-                    last_error: None,
-                });
-            }
-            Ok(writes)
+            let lease = held_lease(lease, locked);
+            Ok(into_review(record, (&mut ids, now), lease))
         };
         match escalated() {
             Ok(writes) => Decision::Commit(writes, ()),
@@ -237,6 +287,50 @@ pub async fn note_wait(
         }
     })
     .await
+}
+
+/// A watched payment is looked at again later, unless people have just sent it on: then at once.
+/// Nothing when the lease is lost.
+pub async fn keep_watching(
+    app: &App,
+    found: &TransactionRecord,
+    lease: Lease,
+) -> Result<(), StoreError> {
+    let (now, id) = (app.now(), found.row.id);
+    let locks = Locks {
+        transactions: vec![id],
+        lease: Some(lease),
+        ..Locks::default()
+    };
+    let done: Result<(), CommitError<()>> = app
+        .commit("keep_watching", locks, move |locked| {
+            let in_review = locked
+                .transactions
+                .get(&id)
+                .is_some_and(|found| found.row.stage == "in_review");
+            let visible_at = if in_review {
+                now.plus(REVIEW_LOOK)
+            } else {
+                now
+            };
+            match &locked.job {
+                Some(_) => Decision::Commit(
+                    vec![Write::RescheduleJob {
+                        lease,
+                        visible_at,
+                        tries: 0,
+                        last_error: None,
+                    }],
+                    (),
+                ),
+                None => Decision::Refuse(()),
+            }
+        })
+        .await;
+    match done {
+        Ok(()) | Err(CommitError::Refused(())) => Ok(()),
+        Err(CommitError::Store(error)) => Err(error),
+    }
 }
 
 /// Makes the job visible again at that time; nothing when the lease is lost.

@@ -8,33 +8,35 @@
 //! Whoever takes over a payment with an attempt may ask after it or send the same bytes again, but
 //! never chooses a gateway anew.
 
+pub mod absorb;
+pub mod booking;
 pub mod commits;
 pub mod ends;
+pub mod knowledge;
+pub mod lookup;
 pub mod transition;
 
 use std::collections::BTreeMap;
 
 use domain::dispatch::{AttemptOutcome, AttemptPlan, FailoverLicence};
 use domain::gateway::{Gateway, Operation, PayoutForm, Resolution};
-use domain::ids::TransactionId;
 use domain::outcome::{Consequence, Evidence, NeverSent, SendVerdict};
 use domain::payout::{Failure, Outgoing, OutgoingStage};
 use domain::routing::{Choice, Need, RejectReason, WaitReason, choose};
 use domain::status::Status;
 use domain::time::{Moment, Span};
 
-use self::commits::{
-    AbsorbContext, Absorbed, Dispatch, Known, Passed, absorb, open_first_send, open_resend,
-};
-use self::ends::{end_overdue, finish, note_wait, reject, reschedule};
+use self::absorb::{AbsorbContext, Absorbed, absorb};
+use self::commits::{Dispatch, Passed, open_first_send, open_resend};
+use self::ends::{end_overdue, finish, keep_watching, note_wait, reject, reschedule};
+use self::knowledge::Known;
+use self::lookup::look_up;
 use crate::attempt_key::attempt_key;
 use crate::context::{App, CommitError};
 use crate::jobs::JobError;
-use crate::ports::gateway::{
-    AttemptReference, CannotCarry, PayoutOrder, PreparedRequest, RefundOrder,
-};
+use crate::ports::gateway::{CannotCarry, PayoutOrder, PreparedRequest, RefundOrder};
 use crate::ports::store::*;
-use crate::records::outgoing::{OutgoingRecord, StoredReturn, judge_stored};
+use crate::records::outgoing::{OutgoingRecord, judge_stored};
 use crate::routing::{StoredDecision, observation_of};
 
 /// Steps of one run; a run that needs more goes on in the next.
@@ -172,20 +174,53 @@ impl Payment<'_> {
         } else {
             PayoutForm::Key
         };
-        let amount = self.found.row.amount;
-        let candidates = self
-            .app
-            .candidates(
-                Need::Payout,
-                Operation::Payout,
-                amount,
-                Some(form),
-                exhausted,
-            )
-            .await?;
+        let mut candidates = self.candidates(form, exhausted).await?;
+        // People decided to pay again: where no other gateway is left, once more at the same one.
+        if let Some(doubtful) = self.decided_retry_at()
+            && !candidates.iter().any(|c| c.capable && !c.exhausted)
+        {
+            let others: Vec<Gateway> = exhausted
+                .iter()
+                .copied()
+                .filter(|gateway| *gateway != doubtful)
+                .collect();
+            candidates = self.candidates(form, &others).await?;
+        }
         let draw = self.app.draw();
         let choice = choose(Need::Payout, &candidates, draw);
         Ok((candidates, choice, draw))
+    }
+
+    async fn candidates(
+        &self,
+        form: PayoutForm,
+        exhausted: &[Gateway],
+    ) -> Step<Vec<domain::routing::Candidate>> {
+        let amount = self.found.row.amount;
+        let (need, operation) = (Need::Payout, Operation::Payout);
+        let candidates = self
+            .app
+            .candidates(need, operation, amount, Some(form), exhausted)
+            .await?;
+        Ok(candidates)
+    }
+
+    /// The licence that people gave for the next attempt, read from the stored decision.
+    fn decided_licence(&self) -> Option<FailoverLicence> {
+        let last = self.found.attempts.last()?;
+        let decided = self.record.facts.decided.as_ref()?;
+        decided.licence(last.row.number)
+    }
+
+    /// Where the attempt is that people decided to go past, while no other has followed it.
+    fn decided_retry_at(&self) -> Option<Gateway> {
+        self.decided_licence()?;
+        let reviewed = self.record.facts.decided.as_ref()?.attempt;
+        let attempts = self.found.attempts.iter();
+        attempts
+            .map(|attempt| &attempt.row)
+            .find(|row| row.number == reviewed)
+            .map(|row| row.gateway)
     }
 
     /// A refund goes back through the gateway that received the money.
@@ -227,11 +262,15 @@ impl Payment<'_> {
         exhausted
     }
 
-    /// The plan of the next attempt: free for the first, licensed by the last one's proof after it.
+    /// The plan of the next attempt: free for the first, licensed after it by two people or by the
+    /// last one's proof.
     fn plan(&self, gateway: Gateway) -> Step<AttemptPlan> {
         let Some(last) = self.found.attempts.last() else {
             return Ok(AttemptPlan::first(gateway));
         };
+        if let Some(licence) = self.decided_licence() {
+            return Ok(AttemptPlan::after(licence, gateway));
+        }
         match judge_stored(last) {
             Some(AttemptOutcome::NotDone(proof)) => {
                 let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
@@ -574,7 +613,7 @@ impl Payment<'_> {
         };
         let absorbed = absorb(self.app, &self.found.row, known, context).await?;
         if absorbed.status == Status::Pending {
-            reschedule(self.app, self.lease, self.app.now().plus(REVIEW_LOOK)).await?;
+            keep_watching(self.app, &self.found, self.lease).await?;
         } else {
             finish(self.app, self.lease).await?;
         }
@@ -626,103 +665,5 @@ fn rejection(reason: RejectReason) -> Failure {
     Failure {
         code: reason.as_str().to_owned(),
         message: message.to_owned(),
-    }
-}
-
-/// Asks the gateway after an attempt.
-async fn look_up(app: &App, record: &OutgoingRecord, attempt: &AttemptRecord) -> Known {
-    let client = app.gateway(attempt.row.gateway);
-    let reference = AttemptReference {
-        attempt_key: attempt.row.attempt_key.clone(),
-        gateway_reference: attempt.row.gateway_reference.clone(),
-        request: PreparedRequest(attempt.row.request.clone()),
-        amount: record.row.amount,
-        created_at: attempt.row.created_at,
-    };
-    let started = app.now();
-    let known = match record.kind {
-        Outgoing::Payout => {
-            let found = client.look_up_payout(&reference).await;
-            let stored = |item: crate::ports::gateway::ObservedReturn| StoredReturn {
-                key: item.key,
-                cents: item.amount.cents(),
-                at: 0,
-            };
-            Known::Looked {
-                evidence: found.evidence,
-                returns: found
-                    .returns
-                    .into_iter()
-                    .filter(|item| item.done)
-                    .map(stored)
-                    .collect(),
-                payee_name: found.payee_name,
-                reference: found.gateway_reference,
-            }
-        }
-        Outgoing::Refund => Known::Looked {
-            evidence: client.look_up_refund(&reference).await,
-            returns: Vec::new(),
-            payee_name: None,
-            reference: None,
-        },
-    };
-    let outcome = match &known {
-        Known::Looked {
-            evidence: Evidence::Unclear(_),
-            ..
-        } => domain::circuit::Observation::Failed,
-        Known::Looked { .. } | Known::Answer { .. } | Known::ProcessLost { .. } => {
-            domain::circuit::Observation::Answered
-        }
-    };
-    app.observe_call(attempt.row.gateway, Operation::Lookup, outcome, started)
-        .await;
-    known
-}
-
-impl App {
-    /// Looks a payment up now, whoever asks: a webhook, a scan, an operator. Converges on the same
-    /// function as the payment's own job.
-    pub async fn look_up_outgoing(&self, id: TransactionId) -> Result<(), StoreError> {
-        let Some(found) = self.store.transaction(id).await? else {
-            return Ok(());
-        };
-        let record = OutgoingRecord::load(&found.row)?;
-        let number = record.stage.attempt();
-        let attempt = found
-            .attempts
-            .iter()
-            .find(|attempt| Some(attempt.row.number) == number);
-        let Some(attempt) = attempt.or(found.attempts.last()) else {
-            return Ok(());
-        };
-        let known = look_up(self, &record, attempt).await;
-        let context = AbsorbContext {
-            attempt_number: attempt.row.number,
-            lease: None,
-            circuit_admits: false,
-            draw: self.draw(),
-        };
-        // While the payment's own job waits between two tries, a lookup must not take them away.
-        if matches!(record.stage, OutgoingStage::Sending { .. }) && !conclusive(&known) {
-            return Ok(());
-        }
-        match absorb(self, &found.row, known, context).await {
-            Ok(_) | Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Ok(()),
-            Err(CommitError::Refused(Passed::Corrupt(error)) | CommitError::Store(error)) => {
-                Err(error)
-            }
-        }
-    }
-}
-
-fn conclusive(known: &Known) -> bool {
-    match known {
-        Known::Looked { evidence, .. } => match evidence {
-            Evidence::Settled(_) | Evidence::Refused(_) | Evidence::InProgress(_) => true,
-            Evidence::NotFound | Evidence::Unclear(_) => false,
-        },
-        Known::Answer { .. } | Known::ProcessLost { .. } => true,
     }
 }

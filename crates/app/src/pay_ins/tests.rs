@@ -74,6 +74,7 @@ fn world(charge: &ChargeRecord, available: i64) -> Locked {
         row: charge.clone().into_row(NOW, None),
         attempts: Vec::new(),
         pay_ins: Vec::new(),
+        proposal: None,
     };
     Locked {
         wallets: [(wallet.id, wallet)].into(),

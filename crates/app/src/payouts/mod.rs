@@ -416,7 +416,20 @@ impl Asked {
 
 /// The job that drives a payment.
 pub(crate) fn job(ids: &mut crate::context::Ids, kind: &str, row: &TransactionRow) -> Write {
-    Write::InsertJob(JobRow {
+    Write::InsertJob(job_row(ids, kind, row))
+}
+
+/// The same, where the payment may have its job already.
+pub(crate) fn ensured_job(ids: &mut crate::context::Ids, row: &TransactionRow) -> Write {
+    let kind = match row.kind {
+        Kind::Refund => jobs::REFUND,
+        Kind::Payout | Kind::Charge | Kind::Transfer => jobs::PAYOUT,
+    };
+    Write::EnsureJob(job_row(ids, kind, row))
+}
+
+fn job_row(ids: &mut crate::context::Ids, kind: &str, row: &TransactionRow) -> JobRow {
+    JobRow {
         id: JobId::from_bytes(ids.make()),
         kind: kind.to_owned(),
         transaction_id: Some(row.id),
@@ -427,5 +440,5 @@ pub(crate) fn job(ids: &mut crate::context::Ids, kind: &str, row: &TransactionRo
         token: 0,
         last_error: None,
         created_at: row.updated_at,
-    })
+    }
 }

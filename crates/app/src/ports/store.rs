@@ -20,6 +20,7 @@ use domain::ids::*;
 use domain::ledger::Account;
 use domain::limits::{Limits, Spent};
 use domain::money::Money;
+use domain::review::{ProposalState, ReviewOutcome};
 use domain::status::{Kind, Status};
 use domain::time::{Moment, Span};
 
@@ -151,7 +152,7 @@ pub struct AttemptRow {
     pub routing: String,
     /// The gateway's own id (txid, payment id, e2e id …), indexed by `(gateway, gateway_reference)`.
     pub gateway_reference: Option<String>,
-    /// Grows with every send closed and every piece of evidence.
+    /// Grows when more is known: a send closed, a late answer, a lookup that shows something else.
     pub evidence_version: u64,
     pub created_at: Moment,
     pub updated_at: Moment,
@@ -185,6 +186,31 @@ pub struct EvidenceRow {
     /// The evidence, JSON written by `app`.
     pub body: String,
     pub class: String,
+    /// How often in a row it was seen, from `at` to `last_at`.
+    pub seen: u32,
+    pub last_at: Moment,
+}
+
+/// What an operator proposes for a payment in review. At most one of a transaction is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposalRow {
+    pub id: ProposalId,
+    pub transaction_id: TransactionId,
+    /// The attempt in review, and what was known of it.
+    pub attempt_number: u32,
+    pub evidence_version: u64,
+    pub outcome: ReviewOutcome,
+    /// What was seen and where; sealed.
+    pub evidence: String,
+    /// Sealed.
+    pub reason: String,
+    pub proposed_by: UserId,
+    pub proposed_at: Moment,
+    pub state: ProposalState,
+    /// Who approved it or proposed another; `None` while it is open and when the payment went on
+    /// without it.
+    pub decided_by: Option<UserId>,
+    pub decided_at: Option<Moment>,
 }
 
 /// One PIX that reached us. `UNIQUE(gateway, key)`: credited once.
@@ -356,6 +382,8 @@ pub struct TransactionRecord {
     pub attempts: Vec<AttemptRecord>,
     /// The pay-ins credited to this transaction, by time of creation.
     pub pay_ins: Vec<PayInRow>,
+    /// Of a transaction in review: what is proposed for it now.
+    pub proposal: Option<ProposalRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,6 +410,8 @@ pub struct Locks {
     pub lease: Option<Lease>,
     /// The values under these names in `settings`, under lock.
     pub settings: Vec<String>,
+    /// Read after the transactions, whose locks order every change of them.
+    pub proposals: Vec<ProposalId>,
 }
 
 /// The rows, as read under their locks. What does not exist is absent.
@@ -396,6 +426,7 @@ pub struct Locked {
     /// The leased job, `None` when the lease is no longer held.
     pub job: Option<JobRow>,
     pub settings: BTreeMap<String, String>,
+    pub proposals: BTreeMap<ProposalId, ProposalRow>,
 }
 
 /// What a unit writes, in order, all or nothing.
@@ -422,6 +453,11 @@ pub enum Write {
     /// Only if the send is still open.
     CloseSend(SendRow),
     InsertEvidence(EvidenceRow),
+    /// The same was seen once more: `seen` and `last_at` of the row, absolutely.
+    RepeatEvidence(EvidenceRow),
+    InsertProposal(ProposalRow),
+    /// Only if the proposal is still open: its `state`, `decided_by` and `decided_at`.
+    DecideProposal(ProposalRow),
     /// The code that a charge shows, by its SHA-256.
     InsertBrCode {
         hash: [u8; 32],
@@ -435,6 +471,9 @@ pub enum Write {
     SaveDispute(DisputeRow),
     InsertJournal(JournalRow),
     InsertJob(JobRow),
+    /// A ready job of the row's transaction, visible now: the waiting one is woken, a leased one
+    /// is left to its worker, and the row is inserted only when there is none.
+    EnsureJob(JobRow),
     /// Only if the lease is still held.
     FinishJob(Lease),
     /// Only if the lease is still held; ends the lease. `tries` is stored absolutely.
@@ -655,6 +694,17 @@ pub trait Store: Send + Sync + 'static {
         after: Option<PayInId>,
         limit: u32,
     ) -> Result<Vec<PayInRow>, StoreError>;
+    /// Payments in review, longest known first, after this id by id.
+    async fn in_review(
+        &self,
+        after: Option<TransactionId>,
+        limit: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError>;
+    /// All proposals for a transaction, oldest first.
+    async fn proposals_of(
+        &self,
+        transaction: TransactionId,
+    ) -> Result<Vec<ProposalRow>, StoreError>;
     async fn journals_of(&self, transaction: TransactionId) -> Result<Vec<JournalRow>, StoreError>;
 
     /// Pending transactions whose stage deadline has passed.
@@ -702,6 +752,23 @@ pub trait Store: Send + Sync + 'static {
     /// attempt or internal settlement, pay-ins credited other than once, duplicates. Each names the
     /// rule and the row.
     async fn broken_rows(&self, limit: u32) -> Result<Vec<BrokenRow>, StoreError>;
+    /// Attempts of payouts and refunds that people went past without a proof, or that were executed
+    /// besides the one that counts, of transactions changed since; after this id, by id.
+    async fn attempts_to_watch(
+        &self,
+        since: Moment,
+        after: Option<AttemptId>,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError>;
+    /// Attempts of payouts at a gateway whose id there is not known, their outcome neither; newest
+    /// first.
+    async fn nameless_attempts(
+        &self,
+        gateway: Gateway,
+        limit: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError>;
+    /// How many proposals were approved, by their outcome.
+    async fn decisions(&self) -> Result<BTreeMap<String, u64>, StoreError>;
     /// Attempts (payouts and refunds) that are done, after this id, by id.
     async fn done_attempts(
         &self,

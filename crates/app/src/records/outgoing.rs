@@ -1,7 +1,7 @@
 //! Payouts and refunds as rows.
 
-use domain::dispatch::{AttemptOutcome, judge};
-use domain::ids::PayInId;
+use domain::dispatch::{AttemptOutcome, FailoverLicence, judge};
+use domain::ids::{PayInId, UserId};
 use domain::limits::Windows;
 use domain::money::Money;
 use domain::outcome::{
@@ -9,6 +9,7 @@ use domain::outcome::{
 };
 use domain::payout::{Failure, IllegalStep, Outgoing, OutgoingStage, OutgoingStep};
 use domain::pix::key::{PixKey, PixKeyKind};
+use domain::review::ReviewOutcome;
 use domain::status::{Kind, Status};
 use domain::tax_id::TaxId;
 use domain::time::Moment;
@@ -41,7 +42,59 @@ pub struct OutgoingFacts {
     pub waiting_for: Option<String>,
     /// When it first had to wait for that.
     pub waiting_since: Option<i64>,
+    /// Evidence contradicted an earlier end, and the status was corrected.
     pub corrected: bool,
+    /// What two people decided about it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<StoredDecided>,
+    /// Money of executions besides the one that counts that came back to us.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<StoredReturn>,
+}
+
+/// A decision of two people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredDecided {
+    /// `settled`, `release` or `retry`.
+    pub outcome: String,
+    /// `prp_…`
+    pub proposal: String,
+    /// `usr_…` of both.
+    pub by: String,
+    pub approved_by: String,
+    /// The attempt that was in review, and the last one made by then.
+    pub attempt: u32,
+    pub after: u32,
+    pub at: i64,
+}
+
+impl StoredDecided {
+    /// The licence of the attempt after a decided retry; `None` for another outcome or when a
+    /// further attempt was made since.
+    pub fn licence(&self, last_attempt: u32) -> Option<FailoverLicence> {
+        let retry = ReviewOutcome::parse(&self.outcome) == Some(ReviewOutcome::Retry);
+        if !retry || self.after != last_attempt {
+            return None;
+        }
+        let by = UserId::parse(&self.by).ok()?;
+        let approved_by = UserId::parse(&self.approved_by).ok()?;
+        FailoverLicence::from_operators(last_attempt, by, approved_by).ok()
+    }
+
+    /// For people.
+    pub fn in_words(&self) -> String {
+        let decided = match ReviewOutcome::parse(&self.outcome) {
+            Some(ReviewOutcome::Settled) => "that the money has left",
+            Some(ReviewOutcome::Release) => "to give the money back",
+            Some(ReviewOutcome::Retry) => "to pay by another attempt",
+            None => "something unreadable",
+        };
+        format!(
+            "{} decided {decided} after attempt {}, {} approved ({})",
+            self.by, self.attempt, self.approved_by, self.proposal
+        )
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -487,9 +540,50 @@ pub fn judge_stored(attempt: &AttemptRecord) -> Option<AttemptOutcome> {
     Some(judge(&verdicts, &evidence))
 }
 
+/// The last attempt besides this one that is not proven not done: what a retry went past. While
+/// there is one, only a proof or people give the money back.
+pub fn unproven_besides(attempts: &[AttemptRecord], number: Option<u32>) -> Option<u32> {
+    attempts
+        .iter()
+        .rev()
+        .filter(|attempt| Some(attempt.row.number) != number)
+        .find(|attempt| !matches!(judge_stored(attempt), Some(AttemptOutcome::NotDone(_))))
+        .map(|attempt| attempt.row.number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decided_retry_licenses_one_attempt_and_nothing_else_does() {
+        let user = |n| UserId::from_bytes([n; 16]).to_string();
+        let retry = StoredDecided {
+            outcome: "retry".into(),
+            proposal: "prp_1".into(),
+            by: user(1),
+            approved_by: user(2),
+            attempt: 1,
+            after: 1,
+            at: 0,
+        };
+        let licence = retry.licence(1).unwrap();
+        assert_eq!(
+            (licence.kind(), licence.from_attempt()),
+            ("operator_decision", 1)
+        );
+        assert_eq!(retry.licence(2), None, "it was used by attempt 2");
+        let alone = StoredDecided {
+            approved_by: user(1),
+            ..retry.clone()
+        };
+        assert_eq!(alone.licence(1), None);
+        let release = StoredDecided {
+            outcome: "release".into(),
+            ..retry
+        };
+        assert_eq!(release.licence(1), None);
+    }
 
     #[test]
     fn verdicts_round_trip() {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::ports::store::{AttemptRecord, SendRow, StoreError};
+use crate::records::outgoing::StoredDecided;
 use crate::views::{AttemptView, LicenceView, SendView};
 
 /// The licence as stored beside the attempt.
@@ -17,7 +18,11 @@ struct StoredLicence {
     in_words: String,
 }
 
-pub(super) fn view(record: &AttemptRecord) -> Result<AttemptView, StoreError> {
+/// `decided`: what two people decided about the transaction last.
+pub(crate) fn view(
+    record: &AttemptRecord,
+    decided: Option<&StoredDecided>,
+) -> Result<AttemptView, StoreError> {
     let row = &record.row;
     let licence = row
         .licence
@@ -40,6 +45,9 @@ pub(super) fn view(record: &AttemptRecord) -> Result<AttemptView, StoreError> {
             source: licence.source,
             in_words: licence.in_words,
         }),
+        decision: decided
+            .filter(|decided| decided.attempt == row.number)
+            .map(StoredDecided::in_words),
         sends: record.sends.iter().map(send).collect(),
         created_at: row.created_at,
     })
@@ -97,7 +105,7 @@ mod tests {
     fn the_licence_is_told_in_words() {
         let stored = r#"{"kind":"never_sent","from_attempt":1,"code":"connect","source":null,
             "in_words":"no byte left the host"}"#;
-        let shown = view(&record(Some(stored))).unwrap();
+        let shown = view(&record(Some(stored)), None).unwrap();
         let licence = shown.licence.unwrap();
         assert_eq!(
             (licence.kind.as_str(), licence.from_attempt),
@@ -108,11 +116,33 @@ mod tests {
     }
 
     #[test]
+    fn a_decision_is_told_at_the_attempt_that_was_in_review() {
+        let decided = |attempt| StoredDecided {
+            outcome: "release".into(),
+            proposal: "prp_1".into(),
+            by: "usr_1".into(),
+            approved_by: "usr_2".into(),
+            attempt,
+            after: attempt,
+            at: 0,
+        };
+        let words = view(&record(None), Some(&decided(2))).unwrap().decision;
+        assert_eq!(
+            words.as_deref(),
+            Some("usr_1 decided to give the money back after attempt 2, usr_2 approved (prp_1)")
+        );
+        assert_eq!(
+            view(&record(None), Some(&decided(1))).unwrap().decision,
+            None
+        );
+    }
+
+    #[test]
     fn an_unreadable_licence_is_corrupt_rather_than_absent() {
         assert!(matches!(
-            view(&record(Some("{}"))),
+            view(&record(Some("{}")), None),
             Err(StoreError::Corrupt(_))
         ));
-        assert_eq!(view(&record(None)).unwrap().licence, None);
+        assert_eq!(view(&record(None), None).unwrap().licence, None);
     }
 }

@@ -18,6 +18,7 @@ use crate::commands::{Caller, ListTransactions, ReadRefusal, Scope};
 use crate::context::App;
 use crate::ports::store::{StoreError, TransactionFilter, TransactionRecord, TransactionRow};
 use crate::records::charge::ChargeRecord;
+use crate::records::outgoing::{OutgoingRecord, StoredDecided};
 use crate::views::{AttemptView, TransactionView};
 
 /// Rows of one page.
@@ -57,7 +58,12 @@ impl App {
         id: TransactionId,
     ) -> Result<Vec<AttemptView>, ReadRefusal> {
         let record = self.readable(caller, id).await?;
-        let views: Result<_, StoreError> = record.attempts.iter().map(attempts::view).collect();
+        let decided = decided(&record)?;
+        let views: Result<_, StoreError> = record
+            .attempts
+            .iter()
+            .map(|attempt| attempts::view(attempt, decided.as_ref()))
+            .collect();
         Ok(views?)
     }
 
@@ -104,7 +110,10 @@ impl App {
             .ok_or(ReadRefusal::NotFound)
     }
 
-    async fn view_record(&self, record: &TransactionRecord) -> Result<TransactionView, StoreError> {
+    pub(crate) async fn view_record(
+        &self,
+        record: &TransactionRecord,
+    ) -> Result<TransactionView, StoreError> {
         let refunds = if record.pay_ins.is_empty() {
             Vec::new()
         } else {
@@ -125,7 +134,16 @@ impl App {
             row,
             attempts: Vec::new(),
             pay_ins: Vec::new(),
+            proposal: None,
         }))
+    }
+}
+
+/// What two people decided about outgoing money.
+pub(crate) fn decided(record: &TransactionRecord) -> Result<Option<StoredDecided>, StoreError> {
+    match record.row.kind {
+        Kind::Payout | Kind::Refund => Ok(OutgoingRecord::load(&record.row)?.facts.decided),
+        Kind::Charge | Kind::Transfer => Ok(None),
     }
 }
 

@@ -258,6 +258,7 @@ mod tests {
             row: paid.into_row(now, None),
             attempts: Vec::new(),
             pay_ins: vec![pay_in_row(150)],
+            proposal: None,
         };
         let mut refund = record.row.clone();
         refund.amount = cents(30);

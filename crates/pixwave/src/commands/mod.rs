@@ -8,5 +8,6 @@ pub mod key;
 pub mod migrate;
 pub mod openapi;
 pub mod operator;
+pub mod review;
 pub mod seed;
 pub mod sim;

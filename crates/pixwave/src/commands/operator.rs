@@ -34,7 +34,7 @@ fn is_email(text: &str) -> bool {
 }
 
 /// The first line of the input.
-fn password(input: &mut dyn std::io::BufRead) -> Result<String> {
+pub(super) fn password(input: &mut dyn std::io::BufRead) -> Result<String> {
     let mut line = String::new();
     input
         .read_line(&mut line)

@@ -44,6 +44,8 @@ mod invariants;
 mod oracle;
 mod payouts;
 mod refunds;
+mod review_commands;
+mod reviews;
 mod startup;
 mod tampering;
 mod transfers;

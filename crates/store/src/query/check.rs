@@ -24,6 +24,21 @@ const RULES: &[(&str, &str, &Sql)] = &[
         check::TWO_DONE_ATTEMPTS,
     ),
     (
+        "attempts.loss_booked",
+        "attempts executed besides",
+        check::LOSS_UNBOOKED,
+    ),
+    (
+        "proposals.in_review",
+        "number of the attempt",
+        check::STRAY_PROPOSAL,
+    ),
+    (
+        "attempts.decided",
+        "number of the attempt without its decision",
+        check::UNDECIDED_LICENCE,
+    ),
+    (
         "attempts.licence",
         "number of the attempt without a licence",
         check::UNLICENSED,
@@ -149,6 +164,14 @@ pub(crate) async fn broken_rows(tx: &mut Tx, limit: u32) -> Done<Vec<BrokenRow>>
     }
     broken.truncate(limit as usize);
     Ok(broken)
+}
+
+pub(crate) async fn decisions(tx: &mut Tx) -> Done<BTreeMap<String, u64>> {
+    let counted = many(tx, check::DECISIONS, args![], |columns| {
+        let mut row = Reader::new("proposals", columns);
+        Ok((row.text("outcome")?, row.count("count")?))
+    });
+    Ok(counted.await?.into_iter().collect())
 }
 
 pub(crate) async fn unbalanced(tx: &mut Tx, limit: u32) -> Done<Vec<(JournalId, i64)>> {

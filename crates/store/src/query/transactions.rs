@@ -166,6 +166,62 @@ pub(crate) async fn done_attempts(
     .await
 }
 
+/// With their attempts and what is proposed for them.
+pub(crate) async fn in_review(
+    tx: &mut Tx,
+    after: Option<TransactionId>,
+    limit: u32,
+) -> Done<Vec<TransactionRecord>> {
+    let args = args![after.unwrap_or(TransactionId::from_bytes([0; 16])), limit];
+    let mut found = Vec::new();
+    for columns in tx.rows(transactions::IN_REVIEW, args).await? {
+        found.push(record(tx, columns).await?);
+    }
+    Ok(found)
+}
+
+pub(crate) async fn proposals_of(
+    tx: &mut Tx,
+    transaction: TransactionId,
+) -> Done<Vec<ProposalRow>> {
+    let sealer = tx.sealer.clone();
+    many(tx, transactions::PROPOSALS_OF, args![transaction], |row| {
+        rows::proposal(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn attempts_to_watch(
+    tx: &mut Tx,
+    since: Moment,
+    after: Option<AttemptId>,
+    limit: u32,
+) -> Done<Vec<AttemptRow>> {
+    let sealer = tx.sealer.clone();
+    let args = args![
+        since,
+        after.unwrap_or(AttemptId::from_bytes([0; 16])),
+        limit
+    ];
+    many(tx, transactions::ATTEMPTS_TO_WATCH, args, |row| {
+        rows::attempt(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn nameless_attempts(
+    tx: &mut Tx,
+    gateway: Gateway,
+    limit: u32,
+) -> Done<Vec<AttemptRow>> {
+    let sealer = tx.sealer.clone();
+    let args = args![gateway, limit];
+    many(tx, transactions::NAMELESS_ATTEMPTS, args, |row| {
+        rows::attempt(row, &sealer)
+    })
+    .await
+}
+
 pub(crate) async fn in_doubt_cents(tx: &mut Tx) -> Done<BTreeMap<Gateway, i64>> {
     let pairs = many(tx, transactions::IN_DOUBT, args![], |row| {
         let mut row = Reader::new("attempts", row);

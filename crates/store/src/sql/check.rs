@@ -12,8 +12,14 @@ statements! {
     COUNT_SENDS: sends, "SELECT COUNT(*) FROM sends";
     COUNT_EVENTS: events, "SELECT COUNT(*) FROM events";
 
+    DECISIONS: proposals, "SELECT outcome, COUNT(*) FROM proposals WHERE state = 'approved' GROUP BY outcome ORDER BY outcome";
+
     TWO_LIVE_ATTEMPTS: attempts, "SELECT transaction_id, COUNT(*) FROM attempts WHERE live = 1 GROUP BY transaction_id HAVING COUNT(*) > 1 ORDER BY transaction_id LIMIT ?";
-    TWO_DONE_ATTEMPTS: attempts, "SELECT a.transaction_id, COUNT(*) FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.kind IN ('payout', 'refund') GROUP BY a.transaction_id HAVING COUNT(*) > 1 ORDER BY a.transaction_id LIMIT ?";
+    TWO_DONE_ATTEMPTS: attempts, "SELECT a.transaction_id, COUNT(*) FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.kind IN ('payout', 'refund') AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.transaction_id = a.transaction_id AND p.state = 'approved' AND p.outcome = 'retry') GROUP BY a.transaction_id HAVING COUNT(*) > 1 ORDER BY a.transaction_id LIMIT ?";
+    // Each execution besides the one that counts is booked as a loss, once.
+    LOSS_UNBOOKED: attempts, "SELECT a.transaction_id, COUNT(*) FROM attempts a WHERE a.outcome = 'done' AND a.reason = 'executed_twice' GROUP BY a.transaction_id HAVING COUNT(*) <> (SELECT COUNT(*) FROM journals j WHERE j.transaction_id = a.transaction_id AND j.kind = 'executed_twice') ORDER BY a.transaction_id LIMIT ?";
+    STRAY_PROPOSAL: proposals, "SELECT p.id, p.attempt_number FROM proposals p WHERE p.is_open = 1 AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = p.transaction_id AND t.stage = 'in_review') ORDER BY p.id LIMIT ?";
+    UNDECIDED_LICENCE: attempts, "SELECT a.id, a.number FROM attempts a WHERE a.licence LIKE '%\"operator_decision\"%' AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.transaction_id = a.transaction_id AND p.state = 'approved' AND p.outcome = 'retry') ORDER BY a.id LIMIT ?";
     UNLICENSED: attempts, "SELECT a.id, a.number FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.number > 1 AND a.licence IS NULL AND t.kind IN ('payout', 'refund') ORDER BY a.id LIMIT ?";
     ORPHAN_ATTEMPT: attempts, "SELECT a.id, a.number FROM attempts a WHERE NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = a.transaction_id) ORDER BY a.id LIMIT ?";
     ORPHAN_SEND: sends, "SELECT s.attempt_id, s.number FROM sends s WHERE NOT EXISTS (SELECT 1 FROM attempts a WHERE a.id = s.attempt_id) ORDER BY s.attempt_id LIMIT ?";
@@ -22,7 +28,7 @@ statements! {
     EVENT_GAP: events, "SELECT transaction_id, MAX(transaction_version) FROM events WHERE transaction_id IS NOT NULL AND transaction_version IS NOT NULL GROUP BY transaction_id HAVING MAX(transaction_version) - MIN(transaction_version) + 1 <> COUNT(*) OR MIN(transaction_version) > 1 ORDER BY transaction_id LIMIT ?";
     EVENT_MISSING: transactions, "SELECT t.id, t.version FROM transactions t WHERE t.version <> (SELECT COALESCE(MAX(e.transaction_version), 0) FROM events e WHERE e.transaction_id = t.id) ORDER BY t.id LIMIT ?";
     SUCCESS_WITHOUT_JOURNAL: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND NOT EXISTS (SELECT 1 FROM journals j WHERE j.transaction_id = t.id) ORDER BY t.id LIMIT ?";
-    SUCCESS_WITHOUT_DONE: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND t.kind IN ('payout', 'refund') AND t.gateway IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.transaction_id = t.id AND a.outcome = 'done') ORDER BY t.id LIMIT ?";
+    SUCCESS_WITHOUT_DONE: transactions, "SELECT t.id, t.amount FROM transactions t WHERE t.status = 'success' AND t.kind IN ('payout', 'refund') AND t.gateway IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.transaction_id = t.id AND a.outcome = 'done') AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.transaction_id = t.id AND p.state = 'approved' AND p.outcome = 'settled') ORDER BY t.id LIMIT ?";
     FAILED_BUT_DONE: transactions, "SELECT t.id, t.amount FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome = 'done' AND t.status = 'failed' AND t.kind IN ('payout', 'refund') ORDER BY t.id LIMIT ?";
     PAY_IN_CREDITS: pay_ins, "SELECT p.transaction_id, COUNT(*) FROM pay_ins p WHERE p.transaction_id IS NOT NULL GROUP BY p.transaction_id HAVING COUNT(*) <> (SELECT COUNT(*) FROM journals j WHERE j.transaction_id = p.transaction_id AND j.kind IN ('pay_in', 'suspense_matched')) ORDER BY p.transaction_id LIMIT ?";
     CREDIT_WITHOUT_PAY_IN: journals, "SELECT j.id, j.n FROM journals j WHERE j.kind IN ('pay_in', 'suspense_matched') AND NOT EXISTS (SELECT 1 FROM pay_ins p WHERE p.transaction_id = j.transaction_id) ORDER BY j.id LIMIT ?";

@@ -53,6 +53,7 @@ statements! {
     BURY_JOB: jobs, "UPDATE jobs SET state = 'dead', leased = 0, visible_at = NULL, last_error = ? WHERE id = ? AND token = ? AND leased = 1 AND state = 'ready'";
     // A leased job is not woken: its worker is looking, and says itself when to look again.
     WAKE_JOBS: jobs, "UPDATE jobs SET visible_at = ? WHERE transaction_id = ? AND state = 'ready' AND leased = 0 AND visible_at > ?";
+    READY_JOBS_OF: jobs, "SELECT COUNT(*) FROM jobs WHERE transaction_id = ? AND state = 'ready'";
     NEXT_JOB_AT: jobs, "SELECT MIN(visible_at) FROM jobs WHERE visible_at IS NOT NULL";
     JOBS: jobs, concat!("SELECT ", job_columns!(), " FROM jobs ORDER BY id DESC LIMIT ?");
     JOBS_IN: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?");

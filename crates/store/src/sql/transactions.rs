@@ -45,6 +45,16 @@ macro_rules! attempt_columns {
          a.evidence_version, a.created_at, a.updated_at"
     };
 }
+macro_rules! proposal_select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, transaction_id, attempt_number, evidence_version, outcome, \
+             evidence_sealed, reason_sealed, proposed_by, proposed_at, state, decided_by, \
+             decided_at FROM proposals",
+            $rest
+        )
+    };
+}
 macro_rules! pay_in_columns {
     () => {
         "id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, \
@@ -86,9 +96,23 @@ statements! {
     INSERT_SEND: sends, "INSERT INTO sends (attempt_id, number, opened_at, closed_at, verdict, class, code, lease_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     CLOSE_SEND: sends, "UPDATE sends SET closed_at = ?, verdict = ?, class = ?, code = ? WHERE attempt_id = ? AND number = ? AND closed_at IS NULL";
     SENDS_OF: sends, "SELECT s.attempt_id, s.number, s.opened_at, s.closed_at, s.verdict, s.class, s.code, s.lease_token FROM attempts a JOIN sends s ON s.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, s.number";
-    INSERT_EVIDENCE: evidence, "INSERT INTO evidence (id, attempt_id, at, source, body, class) VALUES (?, ?, ?, ?, ?, ?)";
-    EVIDENCE_OF: evidence, "SELECT e.id, e.attempt_id, e.at, e.source, e.body, e.class FROM attempts a JOIN evidence e ON e.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, e.at, e.id";
+    INSERT_EVIDENCE: evidence, "INSERT INTO evidence (id, attempt_id, at, source, body, class, seen, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    REPEAT_EVIDENCE: evidence, "UPDATE evidence SET seen = ?, last_at = ? WHERE id = ? AND seen < ?";
+    EVIDENCE_OF: evidence, "SELECT e.id, e.attempt_id, e.at, e.source, e.body, e.class, e.seen, e.last_at FROM attempts a JOIN evidence e ON e.attempt_id = a.id WHERE a.transaction_id = ? ORDER BY a.number, e.at, e.id";
     IN_DOUBT: transactions, "SELECT a.gateway, CAST(SUM(t.amount) AS SIGNED) FROM transactions t JOIN attempts a ON a.transaction_id = t.id AND a.live = 1 WHERE t.status = 'pending' AND t.kind = 'payout' AND (t.stage = 'in_doubt' OR EXISTS (SELECT 1 FROM sends s WHERE s.attempt_id = a.id AND s.closed_at IS NULL)) GROUP BY a.gateway ORDER BY a.gateway";
+
+    // The transaction's lock orders every change of its proposals.
+    INSERT_PROPOSAL: proposals, "INSERT INTO proposals (id, transaction_id, attempt_number, evidence_version, outcome, evidence_sealed, reason_sealed, proposed_by, proposed_at, state, is_open, decided_by, decided_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    DECIDE_PROPOSAL: proposals, "UPDATE proposals SET state = ?, is_open = NULL, decided_by = ?, decided_at = ? WHERE id = ? AND transaction_id = ? AND is_open = 1";
+    PROPOSAL: proposals, proposal_select!(" WHERE id = ?");
+    OPEN_PROPOSAL: proposals, proposal_select!(" WHERE transaction_id = ? AND is_open = 1");
+    PROPOSALS_OF: proposals, proposal_select!(" WHERE transaction_id = ? ORDER BY id");
+    IN_REVIEW: transactions, transaction_select!(" FORCE INDEX (transactions_status) WHERE t.status = 'pending' AND t.stage = 'in_review' AND t.id > ? ORDER BY t.id LIMIT ?"),
+        sqlite transaction_select!(" INDEXED BY transactions_status WHERE t.status = 'pending' AND t.stage = 'in_review' AND t.id > ? ORDER BY t.id LIMIT ?");
+    // What is not proven and that no job looks at any more, and what was executed besides.
+    ATTEMPTS_TO_WATCH: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE ((a.outcome IN ('open', 'accepted', 'unknown') AND (t.status <> 'pending' OR a.live IS NULL)) OR (a.outcome = 'done' AND a.reason = 'executed_twice')) AND t.kind IN ('payout', 'refund') AND t.updated_at >= ? AND a.id > ? ORDER BY a.id LIMIT ?");
+
+    NAMELESS_ATTEMPTS: attempts, concat!("SELECT ", attempt_columns!(), " FROM attempts a JOIN transactions t ON t.id = a.transaction_id WHERE a.outcome IN ('open', 'unknown') AND a.gateway = ? AND a.gateway_reference IS NULL AND t.kind = 'payout' ORDER BY a.id DESC LIMIT ?");
 
     INSERT_PAY_IN: pay_ins, "INSERT INTO pay_ins (id, gateway, pay_in_key, transaction_id, wallet_id, amount, fee, reversed, refunded, disputed, end_to_end_id, paid_at, created_at, version, payer_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     SAVE_PAY_IN: pay_ins, "UPDATE pay_ins SET transaction_id = ?, wallet_id = ?, amount = ?, fee = ?, reversed = ?, refunded = ?, disputed = ?, end_to_end_id = ?, paid_at = ?, version = ?, payer_sealed = ? WHERE id = ? AND gateway = ? AND pay_in_key = ? AND version = ?";

@@ -8,6 +8,7 @@ use domain::ids::*;
 use domain::ledger::{Account, Float, Pocket};
 use domain::limits::{Limits, Spent, SpentWindow};
 use domain::money::Money;
+use domain::review::{ProposalState, ReviewOutcome};
 use domain::status::{Kind, Status};
 use domain::time::{Moment, Span};
 
@@ -147,6 +148,26 @@ pub fn evidence(n: u64, attempt: u64) -> EvidenceRow {
         source: "lookup".into(),
         body: "{}".into(),
         class: "unknown".into(),
+        seen: 1,
+        last_at: after(2),
+    }
+}
+
+/// An open proposal for the first attempt of a transaction.
+pub fn proposal(n: u64, transaction: u64) -> ProposalRow {
+    ProposalRow {
+        id: ProposalId::from_bytes(bytes(n)),
+        transaction_id: TransactionId::from_bytes(bytes(transaction)),
+        attempt_number: 1,
+        evidence_version: 4,
+        outcome: ReviewOutcome::Retry,
+        evidence: "the panel shows nothing for Bruno".into(),
+        reason: "a day has passed".into(),
+        proposed_by: UserId::from_bytes(bytes(90)),
+        proposed_at: after(4),
+        state: ProposalState::Open,
+        decided_by: None,
+        decided_at: None,
     }
 }
 

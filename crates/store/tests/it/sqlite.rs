@@ -253,6 +253,7 @@ async fn personal_data_cannot_be_read_in_the_files() {
             Write::InsertAttempt(attempt(1, 1, 1)),
             Write::InsertPayIn(pay_in(1, Some(1))),
             Write::InsertInbound(inbound),
+            Write::InsertProposal(proposal(1, 1)),
         ],
     )
     .await;
@@ -265,6 +266,8 @@ async fn personal_data_cannot_be_read_in_the_files() {
         "valor",
         "Carla",
         "Dora",
+        "the panel shows",
+        "a day has passed",
     ] {
         assert!(
             !holds(&folder.0, secret),
@@ -280,6 +283,8 @@ async fn personal_data_cannot_be_read_in_the_files() {
         "valor",
         "Carla",
         "Dora",
+        "the panel shows",
+        "a day has passed",
     ] {
         assert!(
             !holds(&folder.0, secret),

@@ -5,6 +5,7 @@ mod concurrency;
 mod disputes;
 mod jobs;
 mod lists;
+mod reviews;
 mod rows;
 mod rules;
 
@@ -57,6 +58,13 @@ suites! {
     disputes::a_dispute_is_read_under_the_lock_of_its_pay_in,
     disputes::open_disputes_are_summed_and_compared,
     disputes::suspense_is_listed_until_it_is_matched_or_gone,
+    reviews::one_proposal_is_open_and_is_decided_once,
+    reviews::the_schema_refuses_a_decision_of_one_person,
+    reviews::payments_in_review_come_in_pages,
+    reviews::what_is_seen_again_is_counted,
+    reviews::unproven_attempts_without_a_job_are_watched,
+    reviews::a_job_is_woken_left_or_made,
+    reviews::proposals_and_losses_have_their_rules,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,

@@ -137,6 +137,7 @@ pub async fn a_whole_transaction(environment: Arc<Environment>) {
             evidence: vec![evidence(1, 1)],
         }],
         pay_ins: vec![pay_in(1, Some(1))],
+        proposal: None,
     };
     assert_eq!(
         store.transaction(row.id).await.unwrap(),
