@@ -63,6 +63,7 @@ suites! {
     reviews::payments_in_review_come_in_pages,
     reviews::what_is_seen_again_is_counted,
     reviews::unproven_attempts_without_a_job_are_watched,
+    reviews::attempts_without_a_name_at_their_gateway_are_found,
     reviews::a_job_is_woken_left_or_made,
     reviews::proposals_and_losses_have_their_rules,
     checks::a_sound_database_has_no_broken_rows,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use app::ports::store::*;
+use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::review::{ProposalState, ReviewOutcome};
-use domain::status::Status;
+use domain::status::{Kind, Status};
 use domain::time::Span;
 
 use crate::build::*;
@@ -202,6 +203,50 @@ pub async fn unproven_attempts_without_a_job_are_watched(environment: Arc<Enviro
     assert_eq!(watched(after(1), None, 10).await, [], "too old");
 }
 
+pub async fn attempts_without_a_name_at_their_gateway_are_found(environment: Arc<Environment>) {
+    let store = environment.port();
+    let of = |n, outcome: &str, reference: Option<&str>| AttemptRow {
+        outcome: outcome.into(),
+        gateway: Gateway::MercadoPago,
+        gateway_reference: reference.map(str::to_owned),
+        ..attempt(n, n, 1)
+    };
+    let rows = [
+        of(1, "unknown", None),
+        of(2, "unknown", Some("id-2")),
+        of(3, "not_done", None),
+        of(4, "open", None),
+        AttemptRow {
+            gateway: Gateway::Efi,
+            ..of(5, "unknown", None)
+        },
+    ];
+    for (n, row) in (1..).zip(rows) {
+        let writes = vec![
+            Write::InsertTransaction(payout(n, n)),
+            Write::InsertAttempt(row),
+        ];
+        put(store, writes).await;
+    }
+    let refund = TransactionRow {
+        kind: Kind::Refund,
+        ..payout(6, 6)
+    };
+    let writes = vec![
+        Write::InsertTransaction(refund),
+        Write::InsertAttempt(of(6, "unknown", None)),
+    ];
+    put(store, writes).await;
+    let nameless = async |gateway, limit| {
+        let found = store.nameless_attempts(gateway, limit).await.unwrap();
+        found.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let id = |n| AttemptId::from_bytes(bytes(n));
+    assert_eq!(nameless(Gateway::MercadoPago, 9).await, [id(4), id(1)]);
+    assert_eq!(nameless(Gateway::MercadoPago, 1).await, [id(4)]);
+    assert_eq!(nameless(Gateway::Efi, 9).await, [id(5)]);
+}
+
 pub async fn a_job_is_woken_left_or_made(environment: Arc<Environment>) {
     let store = environment.port();
     let now = environment.now();
@@ -313,7 +358,7 @@ pub async fn proposals_and_losses_have_their_rules(environment: Arc<Environment>
     let by_people = TransactionRow {
         status: Status::Success,
         stage: "settled".into(),
-        gateway: Some(domain::gateway::Gateway::MercadoPago),
+        gateway: Some(Gateway::MercadoPago),
         stage_deadline: None,
         ..payout(3, 3)
     };
