@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use app::outgoing::transition::EXECUTED_TWICE;
 use app::payouts::inside::INSIDE_PREFIX;
 use app::ports::store::*;
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::{Account, Float, Pocket};
+use domain::review::ProposalState;
 use domain::status::{Kind, Status};
 use domain::time::Moment;
 use serde_json::Value;
@@ -40,6 +42,8 @@ pub struct Counts {
     pub licences: u64,
     pub corrections: u64,
     pub reviews: u64,
+    /// Approvals.
+    pub decisions: u64,
     /// Payments executed more than once after people decided so.
     pub decided_exceptions: u64,
 }
@@ -54,6 +58,7 @@ impl Counts {
             licences,
             corrections,
             reviews,
+            decisions,
             decided_exceptions,
         } = other;
         self.commits += commits;
@@ -62,6 +67,7 @@ impl Counts {
         self.licences += licences;
         self.corrections += corrections;
         self.reviews += reviews;
+        self.decisions += decisions;
         self.decided_exceptions += decided_exceptions;
     }
 }
@@ -120,6 +126,9 @@ struct Attempt {
     gateway: Gateway,
     key: String,
     live: bool,
+    evidence_version: u64,
+    /// Its execution beside the one that counts was booked as a loss.
+    lost: bool,
     sends: BTreeMap<u32, bool>,
 }
 
@@ -348,6 +357,31 @@ impl Auditor {
             .map_or(0, |known| known.executed)
     }
 
+    /// What the books say that left a gateway for this payment, less what came back.
+    pub fn booked_out(&self, id: TransactionId, gateway: Gateway) -> i64 {
+        let model = self.model();
+        let Some(known) = model.transactions.get(&id) else {
+            return 0;
+        };
+        let facts: Value = serde_json::from_str(&known.row.facts).unwrap_or_default();
+        let sum = |name: &str| -> i64 {
+            let items = facts[name].as_array().into_iter().flatten();
+            items.filter_map(|item| item["cents"].as_i64()).sum()
+        };
+        let cents = known.row.amount.cents();
+        let mut booked = 0;
+        if known.row.status == Status::Success && known.row.gateway == Some(gateway) {
+            booked += cents - sum("returns");
+        }
+        let attempts = known.attempts.iter().filter_map(|id| model.attempts.get(id));
+        let lost = attempts.filter(|attempt| attempt.lost && attempt.gateway == gateway);
+        let lost = i64::try_from(lost.count()).unwrap_or(i64::MAX);
+        if lost > 0 {
+            booked += lost * cents - sum("recovered");
+        }
+        booked
+    }
+
     pub fn wallet_rows(&self) -> Vec<WalletRow> {
         let model = self.model();
         model
@@ -416,8 +450,37 @@ impl Reading<'_> {
         }
     }
 
-    /// Rows about people and settings carry no money.
-    fn read_elsewhere(&mut self, _write: &Write) {}
+    /// Rows about people and settings carry no money; proposals decide over it.
+    fn read_elsewhere(&mut self, write: &Write) {
+        if let Write::DecideProposal(row) = write
+            && row.state == ProposalState::Approved
+        {
+            self.approved(row);
+        }
+    }
+
+    /// Two people decided, and nothing was known that the first of them did not know.
+    fn approved(&mut self, row: &ProposalRow) {
+        let id = row.transaction_id;
+        self.model.counts.decisions += 1;
+        if row.decided_by.is_none_or(|by| by == row.proposed_by) {
+            self.accuse("two_people", format!("{id} was decided by one person"));
+        }
+        let Some(known) = self.model.transactions.get_mut(&id) else {
+            return self.accuse("two_people", format!("a proposal for {id}, which does not exist"));
+        };
+        known.decided = true;
+        let attempts = known.attempts.clone();
+        for attempt in attempts.iter().filter_map(|id| self.model.attempts.get(id)) {
+            let moved = attempt.number == row.attempt_number
+                && attempt.evidence_version != row.evidence_version;
+            let open = attempt.sends.values().any(|open| *open);
+            if moved || open {
+                let detail = format!("{id} was decided on evidence that had moved");
+                return self.accuse("decided_on_what_is_known", detail);
+            }
+        }
+    }
 
     // ------------------------------------------------------------ transactions
 
@@ -510,8 +573,7 @@ impl Reading<'_> {
     /// Money is given back only when no gateway holds an order for it, and called paid only when a
     /// gateway has paid.
     fn judge_end(&mut self, row: &TransactionRow, facts: &Value) {
-        let code = facts["failure"]["code"].as_str().unwrap_or_default();
-        let by_people = code == "released_by_operators";
+        let by_people = !facts["decided"].is_null();
         let Some(known) = self.model.transactions.get_mut(&row.id) else {
             return;
         };
@@ -598,6 +660,8 @@ impl Reading<'_> {
             gateway: row.gateway,
             key: row.attempt_key.clone(),
             live: row.live,
+            evidence_version: row.evidence_version,
+            lost: false,
             sends: BTreeMap::new(),
         };
         self.model.attempts.insert(row.id, attempt);
@@ -655,6 +719,8 @@ impl Reading<'_> {
             return self.accuse("attempts", format!("{} was never inserted", row.id));
         };
         known.live = row.live;
+        known.evidence_version = row.evidence_version;
+        known.lost = row.reason.as_deref() == Some(EXECUTED_TWICE);
         let changed = known.key != row.attempt_key || known.gateway != row.gateway;
         if changed {
             self.accuse("attempts", format!("{} changed its key", row.id));

@@ -234,6 +234,14 @@ impl Bank {
             .to_vec()
     }
 
+    /// How often an order with this key was executed.
+    pub fn times_executed(&self, gateway: Gateway, key: &str, now: Moment) -> u32 {
+        let books = self.at(now);
+        let done = books.executed.iter();
+        let same = done.filter(|done| done.gateway == gateway && done.key == key);
+        u32::try_from(same.count()).unwrap_or(u32::MAX)
+    }
+
     /// When the next order ends, at the earliest.
     pub fn next_due(&self) -> Option<Moment> {
         self.books().due.first().map(|(at, _, _)| *at)

@@ -310,6 +310,12 @@ impl Dice {
         Gateway::ALL[self.index(2)]
     }
 
+    /// Up to one of these.
+    fn span(&mut self, longest: [u32; 4]) -> u32 {
+        let drawn = self.index(4);
+        self.below(longest[drawn])
+    }
+
     fn moment(&mut self) -> u32 {
         self.below(ACTIVE * 1_000)
     }
@@ -364,7 +370,7 @@ impl Dice {
                 let percent = self.percent();
                 (Some(at), Action::Reverse { charge, percent })
             }),
-            96..=97 => Some((
+            96 => Some((
                 None,
                 Action::PayNobody {
                     gateway: self.gateway(),
@@ -438,7 +444,7 @@ impl Dice {
             53..=59 => Trouble::Outage {
                 gateway,
                 at: self.moment(),
-                millis: 1_000 + self.below(60_000),
+                millis: 1_000 + self.span([10_000, 60_000, 60_000, 400_000]),
                 fault: self.fault(),
             },
             60..=74 => Trouble::Interrupt {
@@ -536,8 +542,14 @@ impl Dice {
                 let soon = Span::from_millis(self.below(60_000));
                 Fault::Delayed(self.cause(), (!self.one_in(4)).then_some(soon))
             }
-            12..=13 => Fault::SettleLate(Span::from_millis(self.below(90_000))),
-            14..=15 => Fault::RejectLate(Span::from_millis(self.below(90_000))),
+            12..=13 => {
+                let late = self.span([5_000, 30_000, 90_000, 400_000]);
+                Fault::SettleLate(Span::from_millis(late))
+            }
+            14..=15 => {
+                let late = self.span([5_000, 30_000, 90_000, 400_000]);
+                Fault::RejectLate(Span::from_millis(late))
+            }
             _ => Fault::Refuse(self.refusal()),
         }
     }

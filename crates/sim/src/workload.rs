@@ -18,9 +18,11 @@ use domain::gateway::Gateway;
 use domain::ids::{EventId, TransactionId, WalletId};
 use domain::money::Money;
 use domain::pix::key::PixKey;
+use domain::review::ReviewOutcome;
+use domain::status::Kind;
 use domain::time::{Moment, Span};
 
-use crate::bank::Received;
+use crate::bank::{Order, Received};
 use crate::gateway::{About, Notice, Notification, SIGNATURE};
 use crate::mishaps::{after, notice_trouble};
 use crate::plan::{Action, NoticeTrouble, Operation, Trouble};
@@ -37,6 +39,9 @@ const PATIENCE: u32 = 40;
 /// Labels of tasks: operations have their numbers.
 const MISHAPS: u64 = 1 << 32;
 const NOTICES: u64 = 1 << 33;
+
+/// Operators look this many milliseconds after the plan calls them.
+const REVIEW_DELAY: u32 = 240_000;
 
 /// What was asked and what came of it.
 #[derive(Default)]
@@ -60,7 +65,6 @@ struct Told {
     notices: BTreeMap<u32, u64>,
     under_way: u32,
     consumed: Vec<EventRow>,
-    pub reviews: u32,
 }
 
 /// A request that was accepted.
@@ -491,8 +495,69 @@ impl Outside {
 
     // ------------------------------------------------------------ operators
 
-    async fn review(&self, _mistaken: bool) {
-        self.rest(1).await;
+    fn operator(number: usize) -> Caller {
+        Caller {
+            user_id: World::OPERATORS[number % World::OPERATORS.len()],
+            role: UserRole::Operator,
+            scopes: vec![Scope::Read, Scope::Operator],
+            session_id: None,
+        }
+    }
+
+    /// Two operators decide about everything in review, as they find it at the gateway; mistaken
+    /// ones decide the opposite.
+    async fn review(&self, mistaken: bool) {
+        // Payments come into review minutes after they were asked for.
+        self.rest(REVIEW_DELAY).await;
+        let rows = self.world.auditor.rows();
+        for row in rows.iter().filter(|row| row.stage == "in_review") {
+            self.decide(row, mistaken).await;
+        }
+    }
+
+    async fn decide(&self, row: &TransactionRow, mistaken: bool) {
+        let now = self.world.runtime.elapsed();
+        let keys = self.world.auditor.keys(row.id);
+        let bank = &self.world.bank;
+        let executed = keys
+            .iter()
+            .any(|(gateway, key)| bank.order(*gateway, key, now) == Some(Order::Executed));
+        let retries = row.kind == Kind::Payout && self.world.runtime.draw() % 2 == 0;
+        let outcome = match (executed != mistaken, retries) {
+            (true, _) => ReviewOutcome::Settled,
+            (false, true) => ReviewOutcome::Retry,
+            (false, false) => ReviewOutcome::Release,
+        };
+        let request = ProposeOutcome {
+            outcome,
+            evidence: "seen at the gateway".to_owned(),
+            reason: "simulated".to_owned(),
+        };
+        let (id, by) = (row.id, Self::operator(0));
+        let proposed = self
+            .world
+            .ask(move |app| Box::pin(async move { app.propose_outcome(&by, id, request).await }))
+            .await;
+        let Some(Ok(proposal)) = proposed else {
+            return self.tell(|| format!("proposing {outcome:?} brings {proposed:?}"));
+        };
+        let name = self.world.trace.name(id);
+        self.tell(|| format!("{outcome:?} is proposed for {name}"));
+        self.rest(2_000).await;
+        for approver in [0, 1] {
+            let by = Self::operator(approver);
+            let approved = self
+                .world
+                .ask(move |app| {
+                    Box::pin(async move { app.approve_outcome(&by, id, proposal.id).await.err() })
+                })
+                .await;
+            self.tell(|| format!("operator {approver} approves for {name}: {approved:?}"));
+            if approver == 0 && matches!(approved, Some(None)) {
+                let detail = format!("{id}: the proposer approved");
+                self.world.auditor.accuse("two_people", detail);
+            }
+        }
     }
 
     // ------------------------------------------------------------ notifications
@@ -580,12 +645,7 @@ impl Outside {
 
     /// Reads the stream by position, as other systems do.
     async fn read_events(&self) {
-        let caller = Caller {
-            user_id: World::OPERATORS[0],
-            role: UserRole::Operator,
-            scopes: vec![Scope::Read, Scope::Operator],
-            session_id: None,
-        };
+        let caller = Self::operator(0);
         loop {
             let position = self.memory.told().consumed.last().and_then(|e| e.position);
             let by = caller.clone();

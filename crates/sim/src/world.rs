@@ -232,6 +232,8 @@ impl World {
             app::poller::poll_received(&app).await.map(|_booked| ())
         });
         spawn("poller", Box::pin(poll));
+        let suspense = repeat(app.clone(), "suspense", POLL, stop(), app::sweeper::match_suspense);
+        spawn("suspense", Box::pin(suspense));
     }
 
     /// Starts again what dies, for ever.
