@@ -17,6 +17,7 @@ pub mod money;
 pub mod outcome;
 pub mod payout;
 pub mod pix;
+pub mod places;
 pub mod retry;
 pub mod review;
 pub mod routing;

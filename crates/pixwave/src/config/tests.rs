@@ -224,6 +224,7 @@ fn one_preference_sets_both_operations_and_the_finer_one_wins() {
 fn a_lease_outlives_a_call_of_any_configured_length() {
     let config = read(&[("GATEWAY_TIMEOUT", "2m"), ("GATEWAY_CONNECT_TIMEOUT", "5s")]).unwrap();
     assert!(config.settings.call_limit >= Span::from_seconds(250));
+    assert!(config.settings.circuit.place_lease > config.settings.call_limit);
 }
 
 /// The variables that reading asks for, without the `NAME_FILE` twins.
