@@ -33,7 +33,7 @@ use app::guards::Guards;
 use app::ports::runtime::Runtime;
 use domain::gateway::{Gateway, Operation};
 use domain::time::Span;
-use platform::{Limits, Link, RedisAvailability, WithTwin};
+use platform::{Limits, Link, RedisAvailability, RedisTries, WithTwin};
 use sandbox::{Sandbox, SandboxConfig};
 use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
@@ -150,9 +150,17 @@ async fn assemble(
     };
 
     let (stop, stopping) = watch::channel(false);
+    let standard = ApiOptions::all();
     let options = ApiOptions {
+        tries: match &redis {
+            Some(link) => Arc::new(RedisTries::new(
+                link.clone(),
+                &app_key::derived(&key, "tries"),
+            )),
+            None => standard.tries,
+        },
         shutdown: Some(stopping.clone()),
-        ..ApiOptions::all()
+        ..standard
     };
     let mut router = api::router(app.clone(), options);
     if let Some(sandbox) = &sandbox {

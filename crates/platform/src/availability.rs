@@ -23,7 +23,7 @@ use domain::gateway::{Gateway, Operation};
 use domain::time::{Moment, Span};
 use tokio::sync::Mutex;
 
-use crate::link::{Away, Link};
+use crate::link::{Away, Connection, Link};
 use crate::stored;
 
 /// How long a key lives after the last look at it.
@@ -31,13 +31,6 @@ pub const KEY_LIFE: Span = Span::from_seconds(10 * 60);
 
 /// Tries of one change. Each that fails is one in which another process got on.
 const TRIES: u32 = 32;
-
-/// Puts a text in place of an expected one. Answers nothing when done, else what stands there.
-const SWAP: &str = "\
-local held = redis.call('GET', KEYS[1]) or ''
-if held ~= ARGV[1] then return held end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return false";
 
 /// The standings in Redis.
 pub struct RedisAvailability {
@@ -125,11 +118,11 @@ impl RedisAvailability {
             .get(&key.name)
             .pexpire(&key.name, KEY_LIFE.millis())
             .ignore();
-        let work = |mut connection: crate::link::Connection| async move {
+        let work = |mut connection: Connection| async move {
             let (text,): (Option<Vec<u8>>,) = connection.run_all(&commands).await?;
             Ok(text)
         };
-        let text = self.link.call(key.slot, work).await?;
+        let text = self.link.call(key.slot.into(), work).await?;
         Ok(stored::read(text.as_deref(), now).0)
     }
 
@@ -141,7 +134,7 @@ impl RedisAvailability {
         change: impl Fn(&mut Standing) -> T,
     ) -> Result<Change<T>, Away> {
         let key = self.key(gateway, operation);
-        let work = |mut connection: crate::link::Connection| async move {
+        let work = |mut connection: Connection| async move {
             let mut last = key.last.lock().await;
             let mut tries = 0;
             loop {
@@ -153,14 +146,8 @@ impl RedisAvailability {
                 tries += 1;
                 let answer = change(&mut standing);
                 let next = stored::write(&standing, number.wrapping_add(1));
-                let mut swap = redis::cmd("EVAL");
-                swap.arg(SWAP)
-                    .arg(1)
-                    .arg(&key.name)
-                    .arg(last.as_slice())
-                    .arg(&next)
-                    .arg(KEY_LIFE.millis());
-                match connection.run::<Option<Vec<u8>>>(&swap).await? {
+                let life = KEY_LIFE.millis();
+                match connection.swap(&key.name, &last, &next, life).await? {
                     None => {
                         *last = next;
                         return Ok(Change::Made(standing, answer));
@@ -169,7 +156,7 @@ impl RedisAvailability {
                 }
             }
         };
-        let changed = self.link.call(key.slot, work).await?;
+        let changed = self.link.call(key.slot.into(), work).await?;
         if matches!(changed, Change::Outrun(_)) {
             self.outrun.fetch_add(1, Ordering::Relaxed);
         }

@@ -9,6 +9,7 @@
 //!
 //! What Redis says is never logged: error texts hold addresses. A closed list of words tells why.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,12 @@ impl Limits {
         longest_pause: Duration::from_secs(2),
     };
 }
+
+const SWAP: &str = "\
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return held end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return false";
 
 /// A link that was up for this long starts its pauses anew.
 const STABLE: Duration = Duration::from_secs(10);
@@ -132,6 +139,9 @@ struct Counters {
     regained: AtomicU64,
 }
 
+/// The part of a key between braces, which alone says where in a cluster the key lies.
+pub(crate) type Slot = Cow<'static, str>;
+
 /// A connection, of one server or of a cluster. Clones share it.
 #[derive(Clone)]
 pub(crate) enum Connection {
@@ -155,6 +165,21 @@ impl Connection {
             Connection::One(connection) => commands.query_async(connection).await,
             Connection::Cluster(connection) => commands.query_async(connection).await,
         }
+    }
+
+    /// Puts a text in place of an expected one, for so many milliseconds; an empty text is none.
+    /// Answers nothing when it is done, else what stands there.
+    pub(crate) async fn swap(
+        &mut self,
+        key: &str,
+        expected: &[u8],
+        text: &[u8],
+        life: i64,
+    ) -> RedisResult<Option<Vec<u8>>> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(SWAP).arg(1).arg(key);
+        command.arg(expected).arg(text).arg(life);
+        self.run(&command).await
     }
 
     /// Writes a mark into a slot that goes by itself: the slot is served.
@@ -182,7 +207,7 @@ enum State {
         next_try: Instant,
         pause: Duration,
         /// Where the call failed.
-        slot: &'static str,
+        slot: Slot,
     },
 }
 
@@ -213,7 +238,7 @@ impl Link {
             state: Mutex::new(State::Down {
                 next_try: Instant::now(),
                 pause: limits.first_pause,
-                slot,
+                slot: slot.into(),
             }),
             made: AtomicU64::new(0),
             counters: Counters::default(),
@@ -251,7 +276,7 @@ impl Link {
     /// Makes a call on `slot`, within the limit. Whatever `work` waits for counts.
     pub(crate) async fn call<T, F>(
         self: &Arc<Link>,
-        slot: &'static str,
+        slot: Slot,
         work: impl FnOnce(Connection) -> F,
     ) -> Result<T, Away>
     where
@@ -290,7 +315,7 @@ impl Link {
                 } if *next_try <= now => {
                     // The next one comes after this one has ended, however it ends.
                     *next_try = now + self.limits.connect + *pause;
-                    (*slot, *pause)
+                    (slot.clone(), *pause)
                 }
                 State::Down { .. } => return None,
             }
@@ -301,8 +326,8 @@ impl Link {
         None
     }
 
-    async fn try_again(&self, slot: &'static str, pause: Duration) {
-        match self.connect(slot).await {
+    async fn try_again(&self, slot: Slot, pause: Duration) {
+        match self.connect(&slot).await {
             Ok(connection) => {
                 self.put_up(connection, pause);
                 self.counters.regained.fetch_add(1, Ordering::Relaxed);
@@ -344,7 +369,7 @@ impl Link {
     }
 
     /// Only the connection whose call failed is taken down, and only once.
-    fn take_down(&self, failed: u64, slot: &'static str, cause: Cause) {
+    fn take_down(&self, failed: u64, slot: Slot, cause: Cause) {
         {
             let mut state = self.state();
             let State::Up {

@@ -106,7 +106,10 @@ async fn old_failures_fade(subject: &dyn Availability) {
 async fn it_follows_the_rules(subject: &dyn Availability) {
     let mut runner = TestRunner::deterministic();
     let steps = proptest::collection::vec((0u8..6, 0u32..9), 300);
-    let steps = steps.new_tree(&mut runner).unwrap().current();
+    let steps = steps
+        .new_tree(&mut runner)
+        .expect("a tree of steps")
+        .current();
     let (mut rules, mut seconds) = (Standing::new(at(0)), 0);
     // What is not known yet counts from the first call.
     rules.begin(&POLICY, at(0));

@@ -9,3 +9,4 @@ mod outage;
 mod proxy;
 mod setting;
 mod sharing;
+mod tries;

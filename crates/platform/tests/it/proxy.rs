@@ -14,8 +14,8 @@ pub struct Gate {
 
 impl Gate {
     pub async fn before(port: u16) -> Gate {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("redis://{}", listener.local_addr().expect("a bound socket"));
         let (open, is_open) = watch::channel(true);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -60,8 +60,8 @@ async fn pass(
 
 /// A server that answers each command by `answer`; the address of it.
 pub async fn scripted(answer: Arc<dyn Fn(&str) -> String + Send + Sync>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("redis://{}", listener.local_addr().expect("a bound socket"));
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             let answer = answer.clone();

@@ -36,7 +36,7 @@ pub fn sample(outcome: Observation) -> Sample {
 }
 
 pub async fn link(url: &str, limits: Limits) -> Arc<Link> {
-    let address = RedisAddress::parse(url).unwrap();
+    let address = RedisAddress::parse(url).expect("an address of Redis");
     let runtime = Arc::new(ManualRuntime::new(1));
     Link::open(address, limits, runtime, slot(PLACE.0, PLACE.1)).await
 }
