@@ -138,6 +138,11 @@ impl RedisAddress {
         }
     }
 
+    /// Whether it is spoken to over TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls
+    }
+
     /// Each host as a server of its own.
     pub(crate) fn each_host(&self) -> impl Iterator<Item = RedisAddress> {
         self.hosts.iter().map(|host| RedisAddress {

@@ -11,6 +11,7 @@ use app::ports::runtime::Runtime as _;
 use domain::gateway::Gateway;
 use domain::time::{Moment, Span};
 use gateways::{Environment, certificate_facts};
+use platform::{Cause, Unfit};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
@@ -161,7 +162,13 @@ async fn check_redis(config: &Config, findings: &mut Findings) {
             let detail = format!("version {}, writes in {micros} µs", found.version);
             findings.add(what, State::Ok, detail);
         }
-        Err(unfit) => findings.add(what, State::Failed, unfit.to_string()),
+        Err(unfit) => {
+            let mut detail = unfit.to_string();
+            if unfit == Unfit::Away(Cause::Unreachable) && address.is_encrypted() {
+                detail += "; a certificate that is not trusted looks the same (SSL_CERT_FILE)";
+            }
+            findings.add(what, State::Failed, detail);
+        }
     }
 }
 
