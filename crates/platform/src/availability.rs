@@ -4,8 +4,8 @@
 //! the rules of `domain` and `app` here, and puts the new text in place of the very text it was made
 //! from; when another process was faster, it starts over from what that one wrote. So a place in a
 //! half-open circuit is taken once, and no rule is written a second time in Redis. Within a process
-//! the changes of one key go one after the other, over the text that the last one left, which is
-//! nearly always still there: one round trip.
+//! the changes of one key that wait for each other go together, in one round trip, over the text that
+//! the last ones left: a busy process would otherwise outrun the others again and again.
 //!
 //! A key that nobody looks at for a while goes: a gateway that was forgotten does not stay ejected.
 //!
@@ -13,15 +13,15 @@
 //! process, which has followed along and goes on from what was last known.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use app::availability::{Availability, Health, InProcess, OwnPlace, Sample, Standing};
 use async_trait::async_trait;
 use domain::circuit::{CircuitPolicy, CircuitState};
 use domain::gateway::{Gateway, Operation};
 use domain::time::{Moment, Span};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::link::{Away, Connection, Link};
 use crate::stored;
@@ -44,14 +44,49 @@ pub struct RedisAvailability {
 struct Key {
     slot: &'static str,
     name: String,
-    /// The text that stood there when this process last looked; one change at a time.
+    /// Changes that wait to be made together.
+    waiting: std::sync::Mutex<Vec<Waiting>>,
+    /// The text that stood there when this process last looked; whoever holds it makes what waits.
     last: Mutex<Vec<u8>>,
 }
 
-/// A change that was made, or was not because others were always faster.
-enum Change<T> {
-    Made(Standing, T),
+/// What a call changes.
+#[derive(Clone, Copy)]
+enum Step {
+    Begin,
+    Abandon,
+    Observe(Sample),
+    ProbeSucceeded,
+}
+
+impl Step {
+    /// False when it was to begin and there is no place.
+    fn apply(self, standing: &mut Standing, policy: &CircuitPolicy, now: Moment) -> bool {
+        match self {
+            Step::Begin => return standing.begin(policy, now),
+            Step::Abandon => standing.abandon(policy, now),
+            Step::Observe(sample) => standing.observe(policy, sample, now),
+            Step::ProbeSucceeded => standing.probe_succeeded(policy, now),
+        }
+        true
+    }
+}
+
+struct Waiting {
+    step: Step,
+    now: Moment,
+    told: oneshot::Sender<Changed>,
+}
+
+/// What became of a change.
+#[derive(Clone)]
+enum Changed {
+    /// The standing after it, and what [`Step::apply`] answered.
+    Made(Standing, bool),
+    /// Others were faster every time; what stands there.
     Outrun(Standing),
+    /// Whoever was to make it gave up.
+    Dropped,
 }
 
 /// The part of a key between braces, which alone says where in a cluster it lies.
@@ -81,6 +116,7 @@ impl RedisAvailability {
                 let state = Key {
                     slot: slot(gateway, operation),
                     name: key(gateway, operation),
+                    waiting: std::sync::Mutex::default(),
                     last: Mutex::new(Vec::new()),
                 };
                 ((gateway, operation), state)
@@ -126,41 +162,84 @@ impl RedisAvailability {
         Ok(stored::read(text.as_deref(), now).0)
     }
 
-    async fn change<T>(
+    async fn change(
         &self,
         gateway: Gateway,
         operation: Operation,
+        step: Step,
         now: Moment,
-        change: impl Fn(&mut Standing) -> T,
-    ) -> Result<Change<T>, Away> {
+    ) -> Result<Changed, Away> {
         let key = self.key(gateway, operation);
-        let work = |mut connection: Connection| async move {
-            let mut last = key.last.lock().await;
-            let mut tries = 0;
-            loop {
-                let held = Some(last.as_slice()).filter(|text| !text.is_empty());
-                let (mut standing, number) = stored::read(held, now);
-                if tries == TRIES {
-                    return Ok(Change::Outrun(standing));
-                }
-                tries += 1;
-                let answer = change(&mut standing);
-                let next = stored::write(&standing, number.wrapping_add(1));
-                let life = KEY_LIFE.millis();
-                match connection.swap(&key.name, &last, &next, life).await? {
-                    None => {
-                        *last = next;
-                        return Ok(Change::Made(standing, answer));
+        let work = |connection: Connection| async move {
+            let (told, mut answer) = oneshot::channel();
+            key.waiting().push(Waiting { step, now, told });
+            tokio::select! {
+                biased;
+                answer = &mut answer => Ok(answer.unwrap_or(Changed::Dropped)),
+                mut last = key.last.lock() => {
+                    if let Ok(answer) = answer.try_recv() {
+                        return Ok(answer);
                     }
-                    Some(held) => *last = held,
+                    self.make_waiting(key, connection, &mut last, now).await?;
+                    Ok(answer.try_recv().unwrap_or(Changed::Dropped))
                 }
             }
         };
         let changed = self.link.call(key.slot.into(), work).await?;
-        if matches!(changed, Change::Outrun(_)) {
+        if matches!(changed, Changed::Outrun(_)) {
             self.outrun.fetch_add(1, Ordering::Relaxed);
         }
         Ok(changed)
+    }
+
+    /// Makes every change that waits, in one swap.
+    async fn make_waiting(
+        &self,
+        key: &Key,
+        mut connection: Connection,
+        last: &mut Vec<u8>,
+        now: Moment,
+    ) -> redis::RedisResult<()> {
+        // Who no longer waits has turned to the twin.
+        let waiting: Vec<Waiting> = std::mem::take(&mut *key.waiting())
+            .into_iter()
+            .filter(|waiting| !waiting.told.is_closed())
+            .collect();
+        for _ in 0..TRIES {
+            let (mut standing, number) = read_held(last, now);
+            let apply = |one: &Waiting| one.step.apply(&mut standing, &self.policy, one.now);
+            let answers: Vec<bool> = waiting.iter().map(apply).collect();
+            let next = stored::write(&standing, number.wrapping_add(1));
+            let life = KEY_LIFE.millis();
+            match connection.swap(&key.name, last, &next, life).await? {
+                None => {
+                    *last = next;
+                    for (one, answer) in waiting.into_iter().zip(answers) {
+                        // Who stopped waiting in this moment has turned to the twin as well: a
+                        // place that is taken twice ends by itself.
+                        let _gone = one.told.send(Changed::Made(standing.clone(), answer));
+                    }
+                    return Ok(());
+                }
+                Some(held) => *last = held,
+            }
+        }
+        let (standing, _) = read_held(last, now);
+        for one in waiting {
+            let _gone = one.told.send(Changed::Outrun(standing.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn read_held(last: &[u8], now: Moment) -> (Standing, u64) {
+    stored::read(Some(last).filter(|text| !text.is_empty()), now)
+}
+
+impl Key {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        // Every change is one push or one take, so a panic leaves a whole list behind.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,16 +263,16 @@ impl WithTwin {
     async fn change(
         &self,
         (gateway, operation): (Gateway, Operation),
+        step: Step,
         place: OwnPlace,
         now: Moment,
-        change: impl Fn(&mut Standing),
     ) -> bool {
-        match self.shared.change(gateway, operation, now, change).await {
-            Ok(Change::Made(standing, ())) => {
+        match self.shared.change(gateway, operation, step, now).await {
+            Ok(Changed::Made(standing, _)) => {
                 self.twin.adopt(gateway, operation, &standing, place, now);
                 true
             }
-            Ok(Change::Outrun(_)) | Err(Away) => false,
+            Ok(Changed::Outrun(_) | Changed::Dropped) | Err(Away) => false,
         }
     }
 }
@@ -212,10 +291,9 @@ impl Availability for WithTwin {
     }
 
     async fn begin(&self, gateway: Gateway, operation: Operation, now: Moment) -> bool {
-        let policy = self.shared.policy;
-        let begin = move |standing: &mut Standing| standing.begin(&policy, now);
-        match self.shared.change(gateway, operation, now, begin).await {
-            Ok(Change::Made(standing, has_place)) => {
+        let changed = self.shared.change(gateway, operation, Step::Begin, now);
+        match changed.await {
+            Ok(Changed::Made(standing, has_place)) => {
                 let place = match has_place {
                     true => OwnPlace::Taken,
                     false => OwnPlace::Untouched,
@@ -224,38 +302,39 @@ impl Availability for WithTwin {
                 has_place
             }
             // A place that could not be counted is not given out where places are few.
-            Ok(Change::Outrun(standing))
+            Ok(Changed::Outrun(standing))
                 if matches!(standing.circuit.state, CircuitState::HalfOpen { .. }) =>
             {
                 false
             }
-            Ok(Change::Outrun(_)) | Err(Away) => self.twin.begin(gateway, operation, now).await,
+            Ok(Changed::Outrun(_) | Changed::Dropped) | Err(Away) => {
+                self.twin.begin(gateway, operation, now).await
+            }
         }
     }
 
     async fn abandon(&self, gateway: Gateway, operation: Operation, now: Moment) {
-        let (place, policy) = (OwnPlace::Freed, self.shared.policy);
-        let abandon = move |standing: &mut Standing| standing.abandon(&policy, now);
-        if !self.change((gateway, operation), place, now, abandon).await {
+        let place = (gateway, operation);
+        if !self
+            .change(place, Step::Abandon, OwnPlace::Freed, now)
+            .await
+        {
             self.twin.abandon(gateway, operation, now).await;
         }
     }
 
     async fn observe(&self, gateway: Gateway, operation: Operation, sample: Sample, now: Moment) {
-        let (place, policy) = (OwnPlace::Freed, self.shared.policy);
-        let observe = move |standing: &mut Standing| standing.observe(&policy, sample, now);
-        if !self.change((gateway, operation), place, now, observe).await {
+        let place = (gateway, operation);
+        let step = Step::Observe(sample);
+        if !self.change(place, step, OwnPlace::Freed, now).await {
             self.twin.observe(gateway, operation, sample, now).await;
         }
     }
 
     async fn probe_succeeded(&self, gateway: Gateway, operation: Operation, now: Moment) {
-        let (place, policy) = (OwnPlace::Untouched, self.shared.policy);
-        let succeeded = move |standing: &mut Standing| standing.probe_succeeded(&policy, now);
-        if !self
-            .change((gateway, operation), place, now, succeeded)
-            .await
-        {
+        let place = (gateway, operation);
+        let step = Step::ProbeSucceeded;
+        if !self.change(place, step, OwnPlace::Untouched, now).await {
             self.twin.probe_succeeded(gateway, operation, now).await;
         }
     }

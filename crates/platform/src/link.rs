@@ -129,6 +129,8 @@ pub struct Counts {
     /// How often the link went down, and came back.
     pub lost: u64,
     pub regained: u64,
+    /// Tries to get it back.
+    pub tried: u64,
 }
 
 #[derive(Default)]
@@ -137,6 +139,7 @@ struct Counters {
     unanswered: AtomicU64,
     lost: AtomicU64,
     regained: AtomicU64,
+    tried: AtomicU64,
 }
 
 /// The part of a key between braces, which alone says where in a cluster the key lies.
@@ -266,6 +269,7 @@ impl Link {
             unanswered: read(&self.counters.unanswered),
             lost: read(&self.counters.lost),
             regained: read(&self.counters.regained),
+            tried: read(&self.counters.tried),
         }
     }
 
@@ -327,7 +331,9 @@ impl Link {
     }
 
     async fn try_again(&self, slot: Slot, pause: Duration) {
-        match self.connect(&slot).await {
+        let connected = self.connect(&slot).await;
+        self.counters.tried.fetch_add(1, Ordering::Relaxed);
+        match connected {
             Ok(connection) => {
                 self.put_up(connection, pause);
                 self.counters.regained.fetch_add(1, Ordering::Relaxed);

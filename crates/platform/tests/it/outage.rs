@@ -208,9 +208,11 @@ async fn redis_that_only_reads_is_away() {
                 .ask(&["CONFIG", "SET", "replica-serve-stale-data", "yes"])
                 .is_some()
         );
-        for _ in 0..50 {
+        wait_until("several tries to write", LIMIT, || async {
             assert!(subject.begin(PLACE.0, PLACE.1, at(0)).await);
-        }
+            (link.counts().tried >= 3).then_some(())
+        })
+        .await;
         assert_eq!((link.is_up(), link.counts().lost), (false, 1));
         assert!(server.ask(&["REPLICAOF", "NO", "ONE"]).is_some());
         wait_until("the return of Redis", LIMIT, || async {
