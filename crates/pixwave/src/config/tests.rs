@@ -122,7 +122,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn redis_stands_in_a_variable_or_a_file_and_is_not_needed() {
+fn the_address_of_hints_stands_in_a_variable_or_a_file_and_is_not_needed() {
     assert!(read(&[]).unwrap().redis.is_none());
     let folder = Folder::new();
     let path = folder.path().join("redis").display().to_string();
