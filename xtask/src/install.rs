@@ -16,6 +16,10 @@ pub const MARIADB: Need = Need {
     test: "command -v mariadbd && command -v mariadb-install-db",
     packages: &["mariadb-server-core", "mariadb-client-core"],
 };
+pub const REDIS: Need = Need {
+    test: "command -v redis-server && command -v redis-cli",
+    packages: &["redis-server", "redis-tools"],
+};
 pub const CURL: Need = Need {
     test: "command -v curl",
     packages: &["curl", "ca-certificates"],

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON};
+use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
 use crate::mariadb::Mariadb;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
@@ -45,6 +45,10 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "mysql",
         run: mysql,
+    },
+    Suite {
+        name: "redis",
+        run: redis,
     },
     Suite {
         name: "sdk",
@@ -182,20 +186,35 @@ fn clippy(_: &Plan) -> Verdict {
     ]))
 }
 
-/// The tests whose name holds `mysql` need a server and are the `mysql` suite; all others are `unit`.
+/// The tests whose name holds `mysql` need a server and are the `mysql` suite, those with `redis` the
+/// `redis` suite; all others are `unit`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leg {
     Unit,
     Mysql,
+    Redis,
+}
+
+impl Leg {
+    const fn filter(self) -> &'static str {
+        match self {
+            Leg::Unit => "not test(mysql) and not test(redis)",
+            Leg::Mysql => "test(mysql)",
+            Leg::Redis => "test(redis) and not test(mysql)",
+        }
+    }
+
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Leg::Unit => &["--skip", "mysql", "--skip", "redis"],
+            Leg::Mysql => &["mysql"],
+            Leg::Redis => &["redis", "--skip", "mysql"],
+        }
+    }
 }
 
 fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
     let mut commands = if install::holds("cargo nextest --version") {
-        let filter = if leg == Leg::Unit {
-            "not test(mysql)"
-        } else {
-            "test(mysql)"
-        };
         let mut nextest = cargo(&[
             "nextest",
             "run",
@@ -211,7 +230,7 @@ fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
             "--final-status-level",
             "slow",
             "--filterset",
-            filter,
+            leg.filter(),
         ]);
         let mut commands = vec![nextest];
         if leg == Leg::Unit {
@@ -226,11 +245,7 @@ fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
         commands
     } else {
         let mut test = cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--"]);
-        test.args(if leg == Leg::Unit {
-            &["--skip", "mysql"][..]
-        } else {
-            &["mysql"][..]
-        });
+        test.args(leg.words());
         vec![test]
     };
     if plan.full {
@@ -258,6 +273,22 @@ fn mysql(plan: &Plan) -> Verdict {
     let mut commands = test_commands(plan, Leg::Mysql);
     commands.iter_mut().for_each(|command| {
         command.env("PIXWAVE_TEST_MYSQL_URL", server.url());
+    });
+    let outputs = commands
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
+/// Each test starts servers of its own, which it may kill: the suite only says which program.
+fn redis(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[REDIS]) {
+        return Ok(skipped(reason));
+    }
+    let mut commands = test_commands(plan, Leg::Redis);
+    commands.iter_mut().for_each(|command| {
+        command.env("PIXWAVE_TEST_REDIS_SERVER", "redis-server");
     });
     let outputs = commands
         .iter_mut()
@@ -405,13 +436,26 @@ mod tests {
         assert_eq!(judge(&[none]).0, Counts::SKIPPED);
     }
 
+    fn plain(leg: Leg) -> Vec<String> {
+        let skip = |name: &str| ["--skip".to_owned(), name.to_owned()];
+        match leg {
+            Leg::Unit => [skip("mysql"), skip("redis")].concat(),
+            Leg::Mysql => vec!["mysql".to_owned()],
+            Leg::Redis => [&["redis".to_owned()][..], &skip("mysql")].concat(),
+        }
+    }
+
     #[test]
     fn every_test_is_in_exactly_one_leg() {
         let plan = Plan {
             suites: Vec::new(),
             full: true,
         };
-        for leg in [Leg::Unit, Leg::Mysql] {
+        for (leg, filter) in [
+            (Leg::Unit, "not test(mysql) and not test(redis)"),
+            (Leg::Mysql, "test(mysql)"),
+            (Leg::Redis, "test(redis) and not test(mysql)"),
+        ] {
             let commands = test_commands(&plan, leg);
             let words: Vec<String> = commands[0]
                 .get_args()
@@ -420,14 +464,11 @@ mod tests {
             assert!(
                 words.contains(&"--workspace".to_owned()) && words.contains(&"--locked".to_owned())
             );
+            // Without nextest the words after `--` say the same.
             assert!(
-                words.last().is_some_and(|word| word.contains("mysql")),
+                words.last().map(String::as_str) == Some(filter) || words.ends_with(&plain(leg)),
                 "{words:?}"
             );
-            let negated = words
-                .iter()
-                .any(|word| word.starts_with("not ") || word == "--skip");
-            assert_eq!(negated, leg == Leg::Unit, "{words:?}");
         }
     }
 }

@@ -23,6 +23,7 @@ mod wire;
 use std::sync::Arc;
 
 use app::context::App;
+use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +31,7 @@ use tokio::sync::watch;
 
 pub use openapi::openapi;
 pub use routes::Area;
-pub use throttle::{Allowance, SignInLimits};
+pub use throttle::SignInLimits;
 
 use error::{Code, Problem};
 use throttle::Throttle;
@@ -40,6 +41,8 @@ pub struct ApiOptions {
     /// Health and readiness are always served.
     pub areas: Vec<Area>,
     pub sign_in_limits: SignInLimits,
+    /// Counts tries to sign in and up.
+    pub tries: Arc<dyn Tries>,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
     pub shutdown: Option<watch::Receiver<bool>>,
 }
@@ -50,6 +53,7 @@ impl ApiOptions {
         ApiOptions {
             areas: Area::ALL.to_vec(),
             sign_in_limits: SignInLimits::STANDARD,
+            tries: Arc::new(app::tries::InProcess::default()),
             shutdown: None,
         }
     }
@@ -68,7 +72,7 @@ pub(crate) struct Api {
 pub fn router(app: App, options: ApiOptions) -> Router {
     let api = Api {
         app,
-        throttle: Arc::new(Throttle::new(options.sign_in_limits)),
+        throttle: Arc::new(Throttle::new(options.sign_in_limits, options.tries)),
         shutdown: options.shutdown,
     };
     let mut router = Router::new();

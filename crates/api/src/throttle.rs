@@ -1,25 +1,17 @@
 //! How often one client may try to sign in or sign up: per address and per e-mail.
 //!
-//! A bucket is one moment, the one at which it is full again; a try moves it forward by the time
-//! that one try costs, and is refused when it would reach further ahead than the whole allowance
-//! (the generic cell rate algorithm). The state is in this process and lost with it.
+//! The tries are counted where the program says, in this process or shared by several.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
+use app::tries::Tries;
 use axum::extract::{ConnectInfo, FromRequestParts};
+use domain::allowance::Allowance;
 use domain::time::{Moment, Span};
 use http::request::Parts;
 
 use crate::error::Problem;
-
-/// So many tries at once, and the same number again in each span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    pub tries: u32,
-    pub per: Span,
-}
 
 /// The allowances of sign-in and sign-up together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,69 +33,41 @@ impl SignInLimits {
     };
 }
 
-/// Above this, buckets that are full again are forgotten, then those nearest to it.
-const MOST_BUCKETS: usize = 20_000;
-
-/// The buckets of this process.
+/// Who counts, and how much is allowed.
 pub(crate) struct Throttle {
     limits: SignInLimits,
-    full_at: Mutex<HashMap<String, Moment>>,
+    tries: Arc<dyn Tries>,
 }
 
 impl Throttle {
-    pub fn new(limits: SignInLimits) -> Throttle {
-        Throttle {
-            limits,
-            full_at: Mutex::new(HashMap::new()),
-        }
+    pub fn new(limits: SignInLimits, tries: Arc<dyn Tries>) -> Throttle {
+        Throttle { limits, tries }
     }
 
     /// Counts a try from this address.
-    pub fn address(&self, client: Client, now: Moment) -> Result<(), Problem> {
+    pub async fn address(&self, client: Client, now: Moment) -> Result<(), Problem> {
         match client.0 {
             Some(address) => {
                 let bucket = format!("address {}", network(address));
-                self.take(bucket, self.limits.per_address, now)
+                self.take(&bucket, self.limits.per_address, now).await
             }
             None => Ok(()),
         }
     }
 
     /// Counts a try for this e-mail.
-    pub fn email(&self, email: &str, now: Moment) -> Result<(), Problem> {
-        self.take(format!("email {email}"), self.limits.per_email, now)
+    pub async fn email(&self, email: &str, now: Moment) -> Result<(), Problem> {
+        let bucket = format!("email {email}");
+        self.take(&bucket, self.limits.per_email, now).await
     }
 
-    fn take(&self, bucket: String, allowance: Allowance, now: Moment) -> Result<(), Problem> {
-        let Allowance { tries, per } = allowance;
-        let cost = per.micros() / i64::from(tries.max(1));
-        // A panic while holding the lock leaves a whole map behind: every change is one insert.
-        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(&bucket).copied().unwrap_or(now).max(now);
-        let ahead = full_at.since(now).micros() + cost;
-        if ahead > per.micros() {
-            let seconds = (ahead - per.micros() + 999_999) / 1_000_000;
-            return Err(Problem::rate_limited(
-                u32::try_from(seconds).unwrap_or(u32::MAX),
-            ));
-        }
-        buckets.insert(bucket, Moment::from_micros(full_at.micros() + cost));
-        if buckets.len() > MOST_BUCKETS {
-            forget(&mut buckets, now);
-        }
-        Ok(())
+    async fn take(&self, bucket: &str, allowance: Allowance, now: Moment) -> Result<(), Problem> {
+        let taken = self.tries.take(bucket, allowance, now).await;
+        taken.map_err(|wait| {
+            let seconds = wait.micros().saturating_add(999_999) / 1_000_000;
+            Problem::rate_limited(u32::try_from(seconds).unwrap_or(u32::MAX))
+        })
     }
-}
-
-fn forget(buckets: &mut HashMap<String, Moment>, now: Moment) {
-    buckets.retain(|_, full_at| *full_at > now);
-    if buckets.len() <= MOST_BUCKETS {
-        return;
-    }
-    let mut moments: Vec<Moment> = buckets.values().copied().collect();
-    let (_, median, _) = moments.select_nth_unstable(MOST_BUCKETS / 2);
-    let median = *median;
-    buckets.retain(|_, full_at| *full_at > median);
 }
 
 /// One household has many IPv6 addresses: its /64 counts as one.
@@ -133,6 +97,7 @@ impl<S: Sync> FromRequestParts<S> for Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use app::tries::InProcess;
 
     const LIMITS: SignInLimits = SignInLimits {
         per_address: Allowance {
@@ -150,31 +115,29 @@ mod tests {
         Client(Some(text.parse().unwrap()))
     }
 
-    #[test]
-    fn a_burst_is_allowed_then_one_try_as_often_as_the_rate_says() {
-        let throttle = Throttle::new(LIMITS);
-        let attempt = |at| {
-            throttle
-                .address(client("192.0.2.1"), at)
-                .map_err(|p| p.retry_after_seconds)
+    #[tokio::test]
+    async fn who_is_refused_is_told_how_many_seconds_to_wait() {
+        let throttle = Throttle::new(LIMITS, Arc::new(InProcess::default()));
+        let attempt = async |at| {
+            let taken = throttle.address(client("192.0.2.1"), at).await;
+            taken.map_err(|problem| problem.retry_after_seconds)
         };
         for _ in 0..3 {
-            assert_eq!(attempt(NOW), Ok(()));
+            assert_eq!(attempt(NOW).await, Ok(()));
         }
-        assert_eq!(attempt(NOW), Err(Some(10)));
-        let later = NOW.plus(Span::from_seconds(10));
-        assert_eq!(attempt(later), Ok(()));
-        assert_eq!(attempt(later), Err(Some(10)));
-        assert_eq!(attempt(NOW.plus(Span::from_seconds(3_600))), Ok(()));
+        assert_eq!(attempt(NOW).await, Err(Some(10)));
+        let soon = NOW.plus(Span::from_millis(9_001));
+        assert_eq!(attempt(soon).await, Err(Some(1)), "rounded up");
+        assert_eq!(attempt(NOW.plus(Span::from_seconds(10))).await, Ok(()));
     }
 
-    #[test]
-    fn addresses_and_e_mails_are_counted_apart() {
-        let throttle = Throttle::new(LIMITS);
-        assert!(throttle.email("a@example.com", NOW).is_ok());
-        assert!(throttle.email("a@example.com", NOW).is_err());
-        assert!(throttle.email("b@example.com", NOW).is_ok());
-        assert!(throttle.address(Client(None), NOW).is_ok());
+    #[tokio::test]
+    async fn addresses_and_e_mails_are_counted_apart() {
+        let throttle = Throttle::new(LIMITS, Arc::new(InProcess::default()));
+        assert!(throttle.email("a@example.com", NOW).await.is_ok());
+        assert!(throttle.email("a@example.com", NOW).await.is_err());
+        assert!(throttle.email("b@example.com", NOW).await.is_ok());
+        assert!(throttle.address(Client(None), NOW).await.is_ok());
     }
 
     #[test]
@@ -184,22 +147,5 @@ mod tests {
         assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
         assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
         assert!(!same("192.0.2.1", "192.0.2.2"));
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_busiest_are_kept() {
-        let throttle = Throttle::new(LIMITS);
-        throttle
-            .email("busy@example.com", NOW.plus(Span::from_seconds(2)))
-            .unwrap();
-        for n in 0..MOST_BUCKETS + 10 {
-            throttle.email(&format!("{n}"), NOW).unwrap();
-        }
-        assert!(throttle.full_at.lock().unwrap().len() <= MOST_BUCKETS);
-        assert!(
-            throttle
-                .email("busy@example.com", NOW.plus(Span::from_seconds(2)))
-                .is_err()
-        );
     }
 }

@@ -36,6 +36,7 @@ pub mod sequencer;
 pub mod sweeper;
 pub mod transactions;
 pub mod transfers;
+pub mod tries;
 pub mod views;
 pub mod wallets;
 pub mod worker;

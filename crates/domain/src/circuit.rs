@@ -68,6 +68,8 @@ pub struct CircuitPolicy {
     pub cool_down: Span,
     /// The allowance at which a half-open circuit closes.
     pub close_at: u32,
+    /// How long a call may hold its place: longer than any call takes.
+    pub place_lease: Span,
 }
 
 impl CircuitPolicy {
@@ -78,6 +80,7 @@ impl CircuitPolicy {
         half_life: Span::from_seconds(30),
         cool_down: Span::from_seconds(5),
         close_at: 8,
+        place_lease: Span::from_seconds(60),
     };
 }
 

@@ -4,6 +4,7 @@
 //! draws are parameters, text goes in and typed values come out. Everything else in the workspace
 //! depends on this crate and this crate depends on nobody.
 
+pub mod allowance;
 pub mod charge;
 pub mod circuit;
 pub mod dispatch;
@@ -17,6 +18,7 @@ pub mod money;
 pub mod outcome;
 pub mod payout;
 pub mod pix;
+pub mod places;
 pub mod retry;
 pub mod review;
 pub mod routing;

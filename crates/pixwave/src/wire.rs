@@ -27,11 +27,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::ApiOptions;
-use app::availability::InProcess;
+use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
+use domain::gateway::{Gateway, Operation};
 use domain::time::Span;
+use platform::{Limits, Link, RedisAvailability, RedisTries, WithTwin};
 use sandbox::{Sandbox, SandboxConfig};
 use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
@@ -64,6 +66,8 @@ pub struct Running {
     pub url: String,
     pub address: SocketAddr,
     pub app: App,
+    /// The link to Redis, when it is configured.
+    pub redis: Option<Arc<Link>>,
     /// Who may sign in, in the embedded mode.
     pub demo: Option<DemoCredentials>,
     sandbox: Option<Sandbox>,
@@ -133,6 +137,7 @@ async fn assemble(
         webhook_secret,
     } = connect(&config, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
+    let redis = share_availability(&config, &mut app).await;
     let settings = Arc::make_mut(&mut app.settings);
     settings.public_url = Some(config.http.public_url.clone().unwrap_or(url.clone()));
     settings.efi_webhook_secret = webhook_secret.expose_secret().to_owned();
@@ -145,9 +150,17 @@ async fn assemble(
     };
 
     let (stop, stopping) = watch::channel(false);
+    let standard = ApiOptions::all();
     let options = ApiOptions {
+        tries: match &redis {
+            Some(link) => Arc::new(RedisTries::new(
+                link.clone(),
+                &app_key::derived(&key, "tries"),
+            )),
+            None => standard.tries,
+        },
         shutdown: Some(stopping.clone()),
-        ..ApiOptions::all()
+        ..standard
     };
     let mut router = api::router(app.clone(), options);
     if let Some(sandbox) = &sandbox {
@@ -159,6 +172,7 @@ async fn assemble(
         url,
         address,
         app,
+        redis,
         demo,
         presence: sandbox
             .as_ref()
@@ -188,6 +202,18 @@ pub fn build_app(
         bell: Arc::new(Notify::new()),
         guards: Arc::new(Guards::default()),
     }
+}
+
+/// Has the application share what it knows of the gateways through Redis, when that is configured.
+/// It goes on by itself while Redis is away.
+pub async fn share_availability(config: &Config, app: &mut App) -> Option<Arc<Link>> {
+    let address = config.redis.clone()?;
+    let slot = platform::slot(Gateway::Efi, Operation::Payout);
+    let link = Link::open(address, Limits::STANDARD, app.runtime.clone(), slot).await;
+    let shared = RedisAvailability::new(link.clone(), config.settings.circuit);
+    let availability: Arc<dyn Availability> = Arc::new(WithTwin::new(shared));
+    app.availability = availability;
+    Some(link)
 }
 
 /// An application without gateways, for commands that write to the database.
@@ -379,7 +405,6 @@ impl Running {
 mod tests {
     use super::*;
     use crate::testing::{Folder, config};
-    use domain::gateway::Gateway;
     use domain::ledger::{Account, Float};
 
     async fn refused(config: Config) -> String {

@@ -1,7 +1,9 @@
 //! Test support, for development only: time and randomness held in the hand (`runtime`), waiting
-//! for a condition instead of for a while (`wait`), and one MySQL database per test (`mysql`).
+//! for a condition instead of for a while (`wait`), one MySQL database per test (`mysql`), and
+//! private Redis servers (`redis`).
 
 pub mod mysql;
+pub mod redis;
 pub mod runtime;
 pub mod wait;
 

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!              pixwave  (knows everybody, is known by nobody)
-//!    api     store     gateways     sandbox (meets gateways only on the wire)
-//!      └───────┴──────────┘            │
-//!             app                      │
-//!              └────── domain ─────────┘       testkit: development only
+//!    api  store  gateways  platform     sandbox (meets gateways only on the wire)
+//!      └────┴───────┴─────────┘            │
+//!             app                          │
+//!              └──────── domain ───────────┘   testkit: development only
 //! ```
 
 use std::collections::BTreeSet;
@@ -43,6 +43,11 @@ const LAYERS: &[Layer] = &[
         tests_use: &["sandbox", "testkit"],
     },
     Layer {
+        name: "platform",
+        uses: &["app", "domain"],
+        tests_use: &["testkit"],
+    },
+    Layer {
         name: "sim",
         uses: &["app", "domain"],
         tests_use: &["store"],
@@ -60,7 +65,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "pixwave",
         uses: &[
-            "domain", "app", "store", "gateways", "sandbox", "api", "sim",
+            "domain", "app", "store", "gateways", "platform", "sandbox", "api", "sim",
         ],
         tests_use: &["testkit"],
     },
@@ -120,12 +125,13 @@ const BANNED: &[(&str, &[&[&str]])] = &[
         "gateways",
         &[DATABASES, PLATFORM, PROGRAM, &["axum", "rcgen"]],
     ),
+    ("platform", &[DATABASES, HTTP, PROGRAM]),
     ("sandbox", &[DATABASES, PLATFORM, PROGRAM]),
     (
         "api",
         &[DATABASES, PLATFORM, PROGRAM, TRANSPORT, &["reqwest"]],
     ),
-    ("pixwave", &[DATABASES]),
+    ("pixwave", &[DATABASES, PLATFORM]),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -284,6 +290,9 @@ fn a_crossed_wall_is_noticed() {
         edge("api", "store", Kind::Test, true),
         edge("api", "gateways", Kind::Product, true),
         edge("store", "gateways", Kind::Product, true),
+        edge("platform", "store", Kind::Product, true),
+        edge("api", "platform", Kind::Test, true),
+        edge("pixwave", "redis", Kind::Product, false),
         edge("gateways", "sandbox", Kind::Product, true),
         edge("sandbox", "gateways", Kind::Test, true),
         edge("pixwave", "testkit", Kind::Product, true),

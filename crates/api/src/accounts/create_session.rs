@@ -49,9 +49,9 @@ pub(crate) async fn handle(
     fields: Fields,
 ) -> Result<(StatusCode, Json<SessionBody>), Problem> {
     let now = api.app.now();
-    api.throttle.address(client, now)?;
+    api.throttle.address(client, now).await?;
     let (email, password) = parse(fields)?;
-    api.throttle.email(&email, now)?;
+    api.throttle.email(&email, now).await?;
     let session = api.app.sign_in(&email, &password).await?;
     Ok((StatusCode::CREATED, Json(session.into())))
 }

@@ -47,9 +47,9 @@ pub(crate) async fn handle(
     fields: Fields,
 ) -> Result<(StatusCode, Json<UserBody>), Problem> {
     let now = api.app.now();
-    api.throttle.address(client, now)?;
+    api.throttle.address(client, now).await?;
     let sign_up = parse(fields)?;
-    api.throttle.email(&sign_up.email, now)?;
+    api.throttle.email(&sign_up.email, now).await?;
     let view = api.app.sign_up(sign_up).await?;
     Ok((StatusCode::CREATED, Json(UserBody::from(&view))))
 }

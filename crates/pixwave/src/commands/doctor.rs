@@ -11,6 +11,7 @@ use app::ports::runtime::Runtime as _;
 use domain::gateway::Gateway;
 use domain::time::{Moment, Span};
 use gateways::{Environment, certificate_facts};
+use platform::{Cause, Unfit};
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
@@ -70,6 +71,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     let mut findings = Findings::default();
     configuration(config, &mut findings);
     check_database(config, &mut findings).await;
+    check_redis(config, &mut findings).await;
     match &config.gateways {
         Gateways::Sandbox(_) => findings.add(
             "gateways",
@@ -146,6 +148,28 @@ async fn check_database(config: &Config, findings: &mut Findings) {
         ),
     }
     opened.store.close().await;
+}
+
+async fn check_redis(config: &Config, findings: &mut Findings) {
+    let Some(address) = &config.redis else {
+        let alone = "not configured: each process learns by itself how the gateways are doing";
+        return findings.add("redis", State::Ok, alone);
+    };
+    let what = format!("redis {}", address.shown());
+    match platform::examine(address, platform::Limits::STANDARD).await {
+        Ok(found) => {
+            let micros = found.latency.as_micros();
+            let detail = format!("version {}, writes in {micros} µs", found.version);
+            findings.add(what, State::Ok, detail);
+        }
+        Err(unfit) => {
+            let mut detail = unfit.to_string();
+            if unfit == Unfit::Away(Cause::Unreachable) && address.is_encrypted() {
+                detail += "; a certificate that is not trusted looks the same (SSL_CERT_FILE)";
+            }
+            findings.add(what, State::Failed, detail);
+        }
+    }
 }
 
 async fn check_gateways(config: &Config, real: &RealGateways, findings: &mut Findings) {
@@ -304,6 +328,24 @@ mod tests {
         for (seconds, text) in [(90, "1 min"), (7_260, "2 h 1 min"), (180_000, "2 d 2 h")] {
             assert_eq!(words(Span::from_seconds(seconds)), text);
         }
+    }
+
+    #[tokio::test]
+    async fn a_server_of_hints_that_is_not_there_fails_without_its_password() {
+        let folder = Folder::new();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = free.local_addr().unwrap();
+        drop(free);
+        let url = format!("redis://:hunter2@{place}");
+        let mut findings = Findings::default();
+        check_redis(&config(&folder, &[("REDIS_URL", &url)]), &mut findings).await;
+        let lines = findings.lines().join("");
+        assert_eq!(findings.failed(), 1);
+        assert!(lines.contains(&place.to_string()) && lines.contains("unreachable"));
+        assert!(!lines.contains("hunter2"), "{lines}");
+        let mut findings = Findings::default();
+        check_redis(&config(&folder, &[]), &mut findings).await;
+        assert_eq!(findings.failed(), 0);
     }
 
     #[tokio::test]

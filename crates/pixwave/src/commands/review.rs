@@ -90,7 +90,9 @@ fn proposed(row: &ProposalRow) -> String {
 
 pub async fn show(config: &Config, transaction: &str) -> Result<ExitCode> {
     let id = transaction_id(transaction)?;
-    let (app, store) = wire::app_for_reading(config).await?;
+    let (mut app, store) = wire::app_for_reading(config).await?;
+    // Whether absence at a gateway says anything depends on how the gateway is doing.
+    wire::share_availability(config, &mut app).await;
     let view = app.review(id).await;
     store.close().await;
     let view = view.map_err(|_| anyhow!("there is no payout or refund {id}"))?;

@@ -1,6 +1,7 @@
 //! How payments behave: preferred gateways, patience, limits.
 
 use app::context::Settings;
+use domain::circuit::CircuitPolicy;
 use domain::gateway::Gateway;
 use domain::limits::Limits;
 use domain::money::Money;
@@ -29,6 +30,11 @@ pub(super) fn read(variables: &Variables<'_>, http: &HttpLimits) -> Settings {
             .unwrap_or(standard.primary_charge),
         send_retries: send_retries(variables, standard.send_retries),
         charge_look_interval: span("CHARGE_LOOK_INTERVAL").unwrap_or(standard.charge_look_interval),
+        circuit: CircuitPolicy {
+            // A place outlives the longest call.
+            place_lease: call_limit(http).times(2),
+            ..standard.circuit
+        },
         call_limit: call_limit(http),
         queued_deadline: span("QUEUED_DEADLINE").unwrap_or(standard.queued_deadline),
         sending_deadline: span("SENDING_DEADLINE").unwrap_or(standard.sending_deadline),

@@ -11,6 +11,7 @@ mod gateways;
 mod http;
 mod log;
 mod parse;
+mod redis;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -40,6 +41,8 @@ const DEFAULT_JOBS_AT_ONCE: u32 = 32;
 pub struct Config {
     pub http: Http,
     pub database: Database,
+    /// Shares hints between processes; `None`: each keeps its own.
+    pub redis: Option<platform::RedisAddress>,
     /// `None`: the key is in a file beside the database.
     pub app_key: Option<SecretString>,
     pub gateways: Gateways,
@@ -91,6 +94,7 @@ impl Config {
         let config = Config {
             http: Http::read(variables),
             database: Database::read(variables),
+            redis: redis::read(variables),
             app_key: app_key(variables),
             gateways: gateways::read(variables),
             sandbox_folder: variables.text("SANDBOX_FOLDER").map(PathBuf::from),

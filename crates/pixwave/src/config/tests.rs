@@ -51,6 +51,7 @@ fn each_bad_value_names_its_variable() {
         ("DB_DURABILITY", "maybe"),
         ("DB_POOL_SIZE", "0"),
         ("DATABASE_URL", "postgres://u:p@h/db"),
+        ("REDIS_URL", "memcached://cache"),
         ("APP_KEY", "not a key"),
         ("APP_KEY_FILE", "/nonexistent/key"),
         ("PRIMARY_GATEWAY", "stripe"),
@@ -95,7 +96,12 @@ fn all_problems_are_told_at_once() {
 #[test]
 fn secrets_are_not_shown() {
     let secret = "hunter2hunter2";
-    for name in ["APP_KEY", "DATABASE_URL", "MERCADOPAGO_SIGNING_KEY"] {
+    for name in [
+        "APP_KEY",
+        "DATABASE_URL",
+        "MERCADOPAGO_SIGNING_KEY",
+        "REDIS_URL",
+    ] {
         let problems = read(&[(name, secret)]).unwrap_err().to_string();
         assert!(
             problems.starts_with(name) && !problems.contains("hunter2"),
@@ -106,11 +112,30 @@ fn secrets_are_not_shown() {
         ("DATABASE_URL", "mysql://u:hunter2@h:1/db"),
         ("APP_KEY", &key()),
         ("GERENCIANET_WEBHOOK_SECRET", "hunter2hunter2hunter2"),
+        ("REDIS_URL", "rediss://u:hunter2@cache/1"),
     ])
     .unwrap();
     let shown = format!("{config:?} {}", config.database.shown());
     assert!(!shown.contains("hunter2"), "{shown}");
     assert_eq!(config.database.shown(), "mysql://h:1/db");
+    assert_eq!(config.redis.unwrap().shown(), "rediss://cache:6379/1");
+}
+
+#[test]
+fn the_address_of_hints_stands_in_a_variable_or_a_file_and_is_not_needed() {
+    assert!(read(&[]).unwrap().redis.is_none());
+    let folder = Folder::new();
+    let path = folder.path().join("redis").display().to_string();
+    std::fs::write(&path, "redis+cluster://a:1,b:2\n").unwrap();
+    let config = read(&[("REDIS_URL_FILE", &path)]).unwrap();
+    assert_eq!(config.redis.unwrap().shown(), "redis+cluster://a:1,b:2");
+    let problems = read(&[("REDIS_URL", "redis+sentinel://:hunter2@a")]).unwrap_err();
+    let problems = problems.to_string();
+    assert!(
+        problems.starts_with("REDIS_URL") && problems.contains("/service"),
+        "{problems}"
+    );
+    assert!(!problems.contains("hunter2"), "{problems}");
 }
 
 fn key() -> String {
@@ -224,6 +249,7 @@ fn one_preference_sets_both_operations_and_the_finer_one_wins() {
 fn a_lease_outlives_a_call_of_any_configured_length() {
     let config = read(&[("GATEWAY_TIMEOUT", "2m"), ("GATEWAY_CONNECT_TIMEOUT", "5s")]).unwrap();
     assert!(config.settings.call_limit >= Span::from_seconds(250));
+    assert!(config.settings.circuit.place_lease > config.settings.call_limit);
 }
 
 /// The variables that reading asks for, without the `NAME_FILE` twins.

@@ -185,6 +185,18 @@ impl TestApp {
         .await
     }
 
+    /// One that shares through the Redis at this address.
+    pub async fn with_redis(database: Database, settings: Settings, url: &str) -> TestApp {
+        TestApp::here(database, |config| {
+            config.redis = Some(platform::RedisAddress::parse(url).expect("an address"));
+            config.settings = Settings {
+                call_limit: config.settings.call_limit,
+                ..settings
+            };
+        })
+        .await
+    }
+
     async fn here(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
         let folder = Folder::new();
         let mut config = config(&folder, &database);
@@ -262,6 +274,14 @@ impl TestApp {
     pub fn app(&self) -> &App {
         match &self.server {
             Server::Here(running) => &running.app,
+            Server::Apart(_) | Server::Stopped => panic!("the server is not in this process"),
+        }
+    }
+
+    /// The link to Redis of [`TestApp::with_redis`].
+    pub fn redis(&self) -> std::sync::Arc<platform::Link> {
+        match &self.server {
+            Server::Here(running) => running.redis.clone().expect("it has one"),
             Server::Apart(_) | Server::Stopped => panic!("the server is not in this process"),
         }
     }

@@ -43,6 +43,7 @@ mod harness;
 mod invariants;
 mod oracle;
 mod payouts;
+mod redis;
 mod refunds;
 mod review_commands;
 mod reviews;

@@ -149,7 +149,10 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             connection.query_drop(statement).await.unwrap();
         }
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!((report.from, report.applied), (1, vec!["review", "disputes"]));
+        assert_eq!(
+            (report.from, report.applied),
+            (1, vec!["review", "disputes"])
+        );
         let store = open(&config, keyring()).await.unwrap();
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;
         assert_eq!(store.sequence(1).await.unwrap(), 0, "the counters are back");
