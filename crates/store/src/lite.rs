@@ -150,11 +150,11 @@ fn run_one(tx: &mut Tx, request: &Request) -> Outcome {
         Ok(outcome) => outcome.map_err(|fault| fault.into_store()),
         Err(_) => Err(StoreError::Corrupt("a request panicked".into())),
     };
-    let end = match &outcome {
-        Ok(_) => "RELEASE one",
-        Err(_) => "ROLLBACK TO one; RELEASE one",
+    let undone = match &outcome {
+        Ok(_) => Ok(()),
+        Err(_) => savepoint(tx, "ROLLBACK TO one"),
     };
-    match savepoint(tx, end) {
+    match undone.and_then(|()| savepoint(tx, "RELEASE one")) {
         Ok(()) => outcome,
         Err(fault) => outcome.and(Err(fault.into_store())),
     }

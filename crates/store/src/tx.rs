@@ -63,6 +63,10 @@ impl Engine {
 
     /// Runs one statement without arguments or rows (transactions, settings of a session).
     pub(crate) async fn control(&mut self, text: &'static str) -> Done<()> {
+        debug_assert!(
+            !text.contains(';'),
+            "of several statements the first alone would run"
+        );
         match self {
             Engine::Lite(connection) => connection
                 .prepare_cached(text)
