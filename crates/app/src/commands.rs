@@ -241,6 +241,8 @@ pub struct ProposeOutcome {
     pub evidence: String,
     /// 1 to 500 characters.
     pub reason: String,
+    /// The evidence version that was looked at; `None`: whatever is known by now.
+    pub evidence_version: Option<u64>,
 }
 
 /// Why nothing was proposed or approved.

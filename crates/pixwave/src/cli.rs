@@ -81,6 +81,9 @@ enum ReviewCommand {
         evidence: String,
         #[arg(long)]
         reason: String,
+        /// The evidence version that `show` told you: refused when more is known by now
+        #[arg(long)]
+        evidence_version: Option<u64>,
         /// Your e-mail
         #[arg(long = "as", value_name = "EMAIL")]
         operator: String,
@@ -117,7 +120,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Key(KeyCommand::Generate) => commands::key::generate(),
         Command::Openapi => commands::openapi::print(),
         Command::Demo => demo::run().await,
-        Command::Sim(arguments) => commands::sim::run(&arguments),
+        // Its runs never yield to the scheduler that this task belongs to.
+        Command::Sim(arguments) => {
+            tokio::task::spawn_blocking(move || commands::sim::run(&arguments)).await?
+        }
         command => configured(command, Config::from_environment()?).await,
     }
 }
@@ -152,11 +158,15 @@ async fn review(config: &Config, command: ReviewCommand) -> Result<ExitCode> {
             outcome,
             evidence,
             reason,
+            evidence_version,
             operator,
         } => {
-            let body = serde_json::json!({
+            let mut body = serde_json::json!({
                 "outcome": outcome, "evidence": evidence, "reason": reason,
             });
+            if let Some(version) = evidence_version {
+                body["evidence_version"] = version.into();
+            }
             propose(config, &operator, &transaction, &body).await
         }
         ReviewCommand::Approve {

@@ -35,6 +35,10 @@ pub(crate) struct Body {
     evidence: String,
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
+    /// The evidence version that you looked at. Refused when more is known by now; left out, the
+    /// proposal is bound to whatever is known when it arrives.
+    #[schema(minimum = 0)]
+    evidence_version: Option<u64>,
 }
 
 /// Propose an outcome
@@ -51,7 +55,7 @@ pub(crate) struct Body {
     request_body = Body,
     responses(
         (status = 201, description = "The proposal.", body = ProposalBody),
-        (status = 409, description = "`not_in_review`.",
+        (status = 409, description = "`not_in_review`, `evidence_changed`.",
             body = crate::error::ProblemBody<'static>, content_type = "application/problem+json"),
     )
 )]
@@ -73,11 +77,15 @@ fn parse(mut fields: Fields) -> Result<ProposeOutcome, Problem> {
     let outcome = fields.required("outcome", outcome);
     let evidence = fields.required("evidence", |value| read::text(value, 1..=LONGEST_EVIDENCE));
     let reason = fields.required("reason", |value| read::text(value, 1..=LONGEST_REASON));
+    let version = fields.optional("evidence_version", |value| {
+        read::integer(value, 0..=i64::MAX, "a version")
+    });
     fields.finish(|| {
         Some(ProposeOutcome {
             outcome: outcome?,
             evidence: evidence?,
             reason: reason?,
+            evidence_version: version.and_then(|version| u64::try_from(version).ok()),
         })
     })
 }
@@ -99,7 +107,9 @@ mod tests {
         let good = json!({"outcome": "retry", "evidence": "panel", "reason": "a day has passed"});
         let read = parse(fields(good)).unwrap();
         assert_eq!(read.outcome, ReviewOutcome::Retry);
-        let bad = json!({"outcome": "resend", "evidence": "", "reason": 1, "force": true});
+        assert_eq!(read.evidence_version, None);
+        let bad = json!({"outcome": "resend", "evidence": "", "reason": 1, "force": true,
+            "evidence_version": -1});
         let told = refused(parse(fields(bad)));
         let told: Vec<(&str, &str)> = told.iter().map(|(f, c)| (f.as_str(), *c)).collect();
         assert_eq!(
@@ -108,6 +118,7 @@ mod tests {
                 ("outcome", "not_allowed"),
                 ("evidence", "too_short"),
                 ("reason", "wrong_type"),
+                ("evidence_version", "too_small"),
                 ("force", "unknown_field"),
             ]
         );

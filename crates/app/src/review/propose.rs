@@ -2,7 +2,7 @@
 
 use domain::ids::{ProposalId, TransactionId};
 use domain::payout::{Outgoing, OutgoingStage};
-use domain::review::{ProposalState, ReviewOutcome};
+use domain::review::{ApprovalRefusal, ProposalState, ReviewOutcome};
 use domain::status::Kind;
 use serde_json::{Value, json};
 
@@ -78,14 +78,22 @@ impl ProposeUnit {
         }
         let mut attempts = found.attempts.iter();
         let reviewed = attempts.find(|one| one.row.number == attempt);
+        let known = reviewed
+            .ok_or(ReviewRefusal::NotFound)?
+            .row
+            .evidence_version;
+        if self
+            .request
+            .evidence_version
+            .is_some_and(|seen| seen != known)
+        {
+            return Err(ReviewRefusal::Approval(ApprovalRefusal::EvidenceChanged));
+        }
         let row = ProposalRow {
             id: self.proposal_id,
             transaction_id: self.id,
             attempt_number: attempt,
-            evidence_version: reviewed
-                .ok_or(ReviewRefusal::NotFound)?
-                .row
-                .evidence_version,
+            evidence_version: known,
             outcome,
             evidence: self.request.evidence.clone(),
             reason: self.request.reason.clone(),

@@ -245,6 +245,15 @@ async fn every_refusal_of_an_approval(database: Database) {
     let customer = app.post(&path, &body).by(&person.token).expect(403).await;
     assert_eq!(customer.code(), "forbidden");
 
+    // Whoever says what he looked at is refused when more is known by now.
+    let seen = court.review(&id).await["evidence_version"]
+        .as_u64()
+        .expect("a payment in review has one");
+    let mut body = json!({"outcome": "settled", "evidence": "e", "reason": "r"});
+    body["evidence_version"] = json!(seen + 1);
+    let moved = app.post(&path, &body).by(&court.bia).expect(409).await;
+    assert_eq!(moved.code(), "evidence_changed");
+
     // Another proposal takes its place.
     let second = court.propose(&court.bia, &id, "release", 201).await.id();
     let closed = court.approve(&court.bia, &id, &first, 409).await;
