@@ -5,6 +5,7 @@ use domain::ids::UserId;
 use crate::commands::{Caller, Scope};
 use crate::context::App;
 use crate::ports::store::{EventRow, StoreError};
+use crate::sabotage::{self, Sabotage};
 
 /// Events of one page.
 const LONGEST_PAGE: u32 = 1_000;
@@ -18,6 +19,16 @@ impl App {
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
         let limit = limit.clamp(1, LONGEST_PAGE);
+        if sabotage::is(Sabotage::EventsById) {
+            let mut all = self
+                .store
+                .events_after(0, audience(caller), u32::MAX >> 1)
+                .await?;
+            let last = all.iter().find(|event| event.position == Some(position));
+            let last = last.map(|event| event.id);
+            all.retain(|event| last.is_none_or(|last| event.id > last));
+            return Ok(all);
+        }
         self.store
             .events_after(position, audience(caller), limit)
             .await

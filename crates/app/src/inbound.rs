@@ -14,11 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::charges::look::look;
 use crate::context::App;
 use crate::jobs::{self, JobError};
-use crate::ports::gateway::{GatewayTrouble, Hint, InboundRefusal, InboundRequest};
+use crate::ports::gateway::{
+    GatewayTrouble, Hint, InboundRefusal, InboundRequest, ObservedPayIn, ObservedPayer,
+};
 use crate::ports::store::{
     AttemptRow, InboundRow, JobRow, JobState, Lease, StoreError, TransactionRow, Write,
 };
 use crate::records::outgoing::OutgoingRecord;
+use crate::sabotage::{self, Sabotage};
 
 /// Attempts in doubt that one unknown id is compared with: a hint is cheap for whoever sends it.
 const NAMELESS: u32 = 20;
@@ -41,6 +44,9 @@ impl App {
         request: InboundRequest,
     ) -> Result<(), InboundError> {
         let parsed = self.gateway(gateway).read_inbound(&request, self.now())?;
+        if sabotage::is_known(&request.body) {
+            return Ok(());
+        }
         let seed = self.ids();
         let mut ids = seed.start();
         let row = InboundRow {
@@ -189,6 +195,20 @@ impl Follower<'_> {
         };
         if row.kind != Kind::Charge {
             return Ok(self.app.look_up_attempt(row.id, attempt.number).await?);
+        }
+        if sabotage::is(Sabotage::CreditFromNotification) {
+            let told = ObservedPayIn {
+                key: format!("told-{reference}"),
+                end_to_end_id: None,
+                amount: row.amount,
+                fee: None,
+                paid_at: self.app.now(),
+                payer: ObservedPayer::default(),
+                charge_reference: Some(reference.to_owned()),
+                returned: Vec::new(),
+                disputes: Vec::new(),
+            };
+            self.app.credit(self.gateway, told, "webhook").await?;
         }
         look(self.app, &attempt, row.amount, "webhook").await?;
         // Expiry and removal are its own job's to conclude.

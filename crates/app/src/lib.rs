@@ -31,6 +31,7 @@ pub mod records;
 pub mod refunds;
 pub mod review;
 pub mod routing;
+pub mod sabotage;
 pub mod seed;
 pub mod sequencer;
 pub mod sweeper;

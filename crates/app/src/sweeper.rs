@@ -21,6 +21,7 @@ use crate::ports::store::{
     Locks, PayInRow, StoreError, TransactionFilter, TransactionRecord, TransactionRow, Write,
 };
 use crate::records::charge::ChargeRecord;
+use crate::sabotage::{self, Sabotage};
 
 /// Rows of one sweep; the next sweep takes more.
 const ROWS: u32 = 200;
@@ -37,6 +38,9 @@ const SUSPENSE_CURSOR: &str = "suspense.cursor";
 
 /// One sweep.
 pub async fn sweep(app: App) -> Result<(), StoreError> {
+    if sabotage::is(Sabotage::NoSweep) {
+        return Ok(());
+    }
     for row in app
         .store
         .jobless(app.now().minus(JOBLESS_AGE), ROWS)

@@ -22,6 +22,7 @@ use crate::events;
 use crate::ledger::{Books, Heading};
 use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingRecord, StoredReturn, unproven_besides};
+use crate::sabotage::{self, Sabotage};
 
 /// Where the payment stands after the commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,7 +232,10 @@ impl AbsorbUnit<'_> {
         }
         let row = record.into_row(self.now, deadline);
         let name = event_name(&row);
-        writes.push(events::of_transaction(&mut self.ids, &row, &name));
+        let event = events::of_transaction(&mut self.ids, &row, &name);
+        if row.status != Status::Success || !sabotage::is(Sabotage::SilentSettlement) {
+            writes.push(event);
+        }
         writes.push(Write::SaveTransaction(row));
         Ok(writes)
     }

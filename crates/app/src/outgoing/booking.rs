@@ -13,6 +13,7 @@ use crate::context::Ids;
 use crate::ledger::{BookingError, Books, Heading};
 use crate::ports::store::{Locked, PayInRow, StoreError, Write};
 use crate::records::outgoing::OutgoingRecord;
+use crate::sabotage::{self, Sabotage};
 
 /// Books what a payment's end does to its money, and frees or keeps the refunded part of its pay-in
 /// and the wallet's limits.
@@ -81,7 +82,10 @@ impl Entry<'_> {
     }
 
     fn release(&mut self) -> Booked {
-        let (wallet, total) = (self.record.row.wallet_id, self.record.total());
+        let (wallet, mut total) = (self.record.row.wallet_id, self.record.total());
+        if sabotage::is(Sabotage::FeeStaysHeld) {
+            total = self.record.row.amount;
+        }
         self.books
             .release(self.heading, wallet, total)
             .map_err(|error| bookkeeping(&error))?;

@@ -14,6 +14,7 @@ use crate::events;
 use crate::ports::gateway::PreparedRequest;
 use crate::ports::store::*;
 use crate::records::outgoing::OutgoingRecord;
+use crate::sabotage::{self, Sabotage};
 
 /// Why a unit wrote nothing although nothing is wrong: the state it was meant for has passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,38 +95,45 @@ fn first_send(
     settings: &Settings,
     seed: &IdSeed,
 ) -> Result<(Vec<Write>, OpenSend), Passed> {
-    locked.job.as_ref().ok_or(Passed::LeaseLost)?;
+    let second = sabotage::is(Sabotage::SecondLiveAttempt);
+    held(locked)?;
     let found = locked_record(locked, id)?;
-    if found.row.version != version {
+    if found.row.version != version && !second {
         return Err(Passed::Moved);
     }
     let (now, mut ids) = (seed.now, seed.start());
     let plan = &dispatch.plan;
     let mut record = OutgoingRecord::load(&found.row)?;
+    if second {
+        record.stage = OutgoingStage::Queued { since: now };
+    }
     record.row.gateway = Some(plan.gateway());
     record.facts.waiting_for = None;
     record.facts.waiting_since = None;
+    let number = if second {
+        1 + u32::try_from(found.attempts.len()).unwrap_or(u32::MAX)
+    } else {
+        plan.number()
+    };
     let record = record
-        .step(
-            OutgoingStep::Dispatch {
-                attempt: plan.number(),
-            },
-            now,
-        )
+        .step(OutgoingStep::Dispatch { attempt: number }, now)
         .map_err(|_| Passed::Moved)?;
     let row = record.into_row(now, Some(now.plus(settings.sending_deadline)));
     let attempt = AttemptRow {
         id: AttemptId::from_bytes(ids.make()),
         transaction_id: id,
-        number: plan.number(),
+        number,
         gateway: plan.gateway(),
         attempt_key: dispatch.attempt_key.clone(),
         request: dispatch.request.0.clone(),
-        live: true,
+        live: !(second && found.attempts.iter().any(|earlier| earlier.row.live)),
         outcome: "open".to_owned(),
         reason: None,
         why: dispatch.why.clone(),
-        licence: plan.licence().map(licence_text),
+        licence: plan
+            .licence()
+            .filter(|_| !sabotage::is(Sabotage::FailOverWithoutLicence))
+            .map(licence_text),
         routing: dispatch.routing.clone(),
         gateway_reference: None,
         evidence_version: 0,
@@ -134,21 +142,35 @@ fn first_send(
     };
     let send = open_send_row(attempt.id, 1, now, lease);
     let opened = OpenSend {
-        attempt_number: plan.number(),
+        attempt_number: number,
         send_number: 1,
         gateway: plan.gateway(),
         request: dispatch.request.clone(),
         opened_at: now,
     };
     let event = events::of_transaction(&mut ids, &row, &event_name(&row));
-    let writes = vec![
+    let mut writes = vec![
         Write::InsertAttempt(attempt),
         Write::InsertSend(send),
         Write::SaveTransaction(row),
         event,
-        extend(lease, now, settings),
     ];
+    writes.extend(
+        locked
+            .job
+            .as_ref()
+            .map(|_held| extend(lease, now, settings)),
+    );
     Ok((writes, opened))
+}
+
+/// The job's lease must still be held.
+fn held(locked: &Locked) -> Result<(), Passed> {
+    let needless = sabotage::is(Sabotage::SendWithoutToken);
+    if needless || sabotage::is(Sabotage::SecondLiveAttempt) {
+        return Ok(());
+    }
+    locked.job.as_ref().map(|_held| ()).ok_or(Passed::LeaseLost)
 }
 
 /// The licence as stored and shown.
@@ -196,10 +218,12 @@ pub async fn open_resend(
         "open_resend",
         locks(row, Some(lease)),
         move |locked| match resend(locked, id, attempt_number, lease, now) {
-            Ok((send, opened)) => Decision::Commit(
-                vec![Write::InsertSend(send), extend(lease, now, &settings)],
-                opened,
-            ),
+            Ok((send, opened)) => {
+                let held = locked.job.as_ref();
+                let extended = held.map(|_held| extend(lease, now, &settings));
+                let send = std::iter::once(Write::InsertSend(send));
+                Decision::Commit(send.chain(extended).collect(), opened)
+            }
             Err(passed) => Decision::Refuse(passed),
         },
     )
@@ -213,7 +237,7 @@ fn resend(
     lease: Lease,
     now: Moment,
 ) -> Result<(SendRow, OpenSend), Passed> {
-    locked.job.as_ref().ok_or(Passed::LeaseLost)?;
+    held(locked)?;
     let found = locked_record(locked, id)?;
     let stage = OutgoingRecord::load(&found.row)?.stage;
     let may_send = matches!(&stage, OutgoingStage::Sending { attempt, .. } | OutgoingStage::InDoubt { attempt, .. }

@@ -7,6 +7,7 @@
 use domain::ids::AlertId;
 use domain::payout::{Failure, OutgoingStage, OutgoingStep};
 use domain::routing::WaitReason;
+use domain::status::Status;
 use domain::time::Moment;
 
 use serde_json::json;
@@ -21,6 +22,7 @@ use crate::events;
 use crate::payouts::ensured_job;
 use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingRecord, unproven_besides};
+use crate::sabotage::{self, Sabotage};
 
 /// Ends a queued payment as failed and gives the money back.
 pub async fn reject(
@@ -64,12 +66,19 @@ pub async fn end_queued(
                 .get(&id)
                 .filter(|found| found.row.version == version);
             let found = found.ok_or(Passed::Moved)?;
-            let record = OutgoingRecord::load(&found.row)?;
+            let mut record = OutgoingRecord::load(&found.row)?;
+            let pending = record.stage.status() == Status::Pending;
+            if pending && sabotage::is(Sabotage::CancelInAnyStage) {
+                record.stage = OutgoingStage::Queued { since: seed.now };
+            }
             if !matches!(record.stage, OutgoingStage::Queued { .. }) {
                 return Err(Passed::Moved);
             }
             let (now, mut ids) = (seed.now, seed.start());
-            if let Some(attempt) = unproven_besides(&found.attempts, None) {
+            let careless = sabotage::is(Sabotage::CancelInAnyStage)
+                || sabotage::is(Sabotage::EarlierAttemptMoves);
+            let unproven = unproven_besides(&found.attempts, None).filter(|_| !careless);
+            if let Some(attempt) = unproven {
                 return match step {
                     OutgoingStep::Cancel => Err(Passed::Moved),
                     _ => {

@@ -38,6 +38,7 @@ use crate::ports::gateway::{CannotCarry, PayoutOrder, PreparedRequest, RefundOrd
 use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingRecord, judge_stored};
 use crate::routing::{StoredDecision, observation_of};
+use crate::sabotage::{self, Sabotage};
 
 /// Steps of one run; a run that needs more goes on in the next.
 const STEPS_PER_RUN: u32 = 16;
@@ -100,6 +101,9 @@ struct Payment<'a> {
 impl Payment<'_> {
     async fn drive(&self) -> Step<Next> {
         let stage = &self.record.stage;
+        if let Some(closed) = self.close_left_behind().await {
+            return closed;
+        }
         if stage.status() != Status::Pending {
             finish(self.app, self.lease).await?;
             return Ok(Next::Rest);
@@ -236,6 +240,11 @@ impl Payment<'_> {
                 gateway,
                 rule: domain::routing::Rule::OnlyCapable,
             }
+        } else if sabotage::is(Sabotage::RefundElsewhere) && self.found.attempts.len() == 1 {
+            Choice::Use {
+                gateway: gateway.other(),
+                rule: domain::routing::Rule::OnlyCapable,
+            }
         } else {
             Choice::Reject(RejectReason::AllGatewaysUnavailable)
         };
@@ -288,7 +297,10 @@ impl Payment<'_> {
 
     async fn dispatch(&self, gateway: Gateway, decision: &StoredDecision) -> Step<Next> {
         let plan = self.plan(gateway)?;
-        let key = self.key_of(&plan);
+        let mut key = self.key_of(&plan);
+        if sabotage::is(Sabotage::SecondLiveAttempt) {
+            key = format!("{:032x}", self.app.draw());
+        }
         let request = match self.prepare(gateway, &key).await {
             Ok(request) => request,
             Err(Unprepared::CannotCarry(why)) => {
@@ -324,6 +336,10 @@ impl Payment<'_> {
             why,
             routing,
         };
+        if sabotage::is(Sabotage::CallBeforeCommit) && self.record.kind == Outgoing::Payout {
+            let client = self.app.gateway(gateway);
+            let _unheard = client.send_payout(&dispatch.request).await;
+        }
         let opened = open_first_send(self.app, &self.found.row, dispatch, self.lease).await;
         self.transmit_opened(gateway, opened).await
     }
@@ -388,12 +404,29 @@ impl Payment<'_> {
         }
     }
 
+    /// The bytes of a send: those of its attempt.
+    fn request_of(&self, send: &commits::OpenSend) -> PreparedRequest {
+        if sabotage::is(Sabotage::NewKeyPerRetry) && send.send_number > 1 {
+            let order = PayoutOrder {
+                attempt_key: format!("{}-{}", self.found.row.id, send.send_number),
+                amount: self.found.row.amount,
+                destination: self.record.destination().expect("it was sent before"),
+                description: None,
+            };
+            let prepared = self.app.gateway(send.gateway).prepare_payout(&order);
+            return prepared.unwrap_or_else(|_| send.request.clone());
+        }
+        send.request.clone()
+    }
+
     /// Calls the gateway with a committed, open send, and commits the answer.
     async fn transmit(&self, send: commits::OpenSend) -> Step<Next> {
         let operation = operation_of(self.record.kind);
         let client = self.app.gateway(send.gateway);
         let started = self.app.now();
-        let verdict = if started.since(send.opened_at) >= self.app.settings.call_limit {
+        let request = self.request_of(&send);
+        let stale = started.since(send.opened_at) >= self.app.settings.call_limit;
+        let verdict = if stale && !sabotage::is(Sabotage::StaleSend) {
             // This process stood still since it committed its intent: its lease is lost, and the
             // window for which the send was decided may be over. Nothing leaves, and that is known.
             self.app
@@ -403,8 +436,8 @@ impl Payment<'_> {
             SendVerdict::NeverSent(NeverSent::Stale)
         } else {
             let verdict = match self.record.kind {
-                Outgoing::Payout => client.send_payout(&send.request).await,
-                Outgoing::Refund => client.send_refund(&send.request).await,
+                Outgoing::Payout => client.send_payout(&request).await,
+                Outgoing::Refund => client.send_refund(&request).await,
             };
             self.app
                 .observe_call(send.gateway, operation, observation_of(&verdict), started)
@@ -489,6 +522,21 @@ impl Payment<'_> {
             .iter()
             .find(|send| send.closed_at.is_none())
             .map(|send| send.number)
+    }
+
+    /// A send that its process left open, of an attempt that does not hold the payment any more: a
+    /// lookup may have said what became of it before anybody closed it.
+    async fn close_left_behind(&self) -> Option<Step<Next>> {
+        let stage = &self.record.stage;
+        let live = stage
+            .attempt()
+            .filter(|_| stage.status() == Status::Pending);
+        let mut others = self.found.attempts.iter();
+        let left = others.find(|attempt| {
+            Some(attempt.row.number) != live && Self::abandoned_send(attempt).is_some()
+        })?;
+        let closed = self.close_abandoned(left).await?;
+        Some(closed.map(|_went_on| Next::Again))
     }
 
     async fn close_abandoned(&self, attempt: &AttemptRecord) -> Option<Step<Next>> {
@@ -587,6 +635,9 @@ impl Payment<'_> {
             .now()
             .plus(settings.call_limit)
             .plus(settings.clock_tolerance);
+        if sabotage::is(Sabotage::ResendPastWindow) {
+            return true;
+        }
         first.is_some_and(|first| arrives.since(first) < window) && attempt.sends.len() < limit
     }
 

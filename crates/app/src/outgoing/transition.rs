@@ -17,6 +17,7 @@ use domain::time::Moment;
 
 use crate::ports::store::{AttemptRecord, AttemptRow};
 use crate::records::outgoing::{OutgoingRecord, judge_stored};
+use crate::sabotage::{self, Sabotage};
 
 /// The reason of an attempt that was executed besides the one that counts; its loss is booked in the
 /// commit that writes this.
@@ -96,7 +97,8 @@ pub fn transition(
     if record.stage.status() != Status::Pending {
         return after_the_end(record, row, &outcome, circumstances);
     }
-    if record.stage.attempt() != Some(row.number) {
+    let moves = sabotage::is(Sabotage::EarlierAttemptMoves);
+    if record.stage.attempt() != Some(row.number) && !moves {
         return beside_the_live_one(record, row, &outcome, circumstances);
     }
     match outcome {
@@ -169,7 +171,8 @@ fn not_done(
         }
     };
     let in_review = matches!(record.stage, OutgoingStage::InReview { .. });
-    if elsewhere && record.kind == Outgoing::Payout && !in_review {
+    let goes = record.kind == Outgoing::Payout || sabotage::is(Sabotage::RefundElsewhere);
+    if elsewhere && goes && !in_review {
         return step(record, row, OutgoingStep::AttemptNotDone, None, now);
     }
     give_back(record, row, proof, circumstances)

@@ -30,6 +30,7 @@ use crate::ports::store::{
     Write,
 };
 use crate::records::charge::{ChargeRecord, PayInPayer};
+use crate::sabotage::{self, Sabotage};
 
 /// How often a unit that met a change made meanwhile reads again and decides anew.
 const RUNS: u32 = 5;
@@ -260,7 +261,10 @@ impl CreditUnit {
         let now = self.seed.now;
         let before = ChargeRecord::load(&found.row)?;
         let earlier = found.pay_ins.iter().map(|pay_in| pay_in.amount);
-        let total = Money::sum(earlier.chain([self.observed.amount])).unwrap_or(Money::MAX);
+        let mut total = Money::sum(earlier.chain([self.observed.amount])).unwrap_or(Money::MAX);
+        if sabotage::is(Sabotage::PartPaymentPays) {
+            total = total.max(found.row.amount);
+        }
         let was = before.stage;
         let mut charge = before
             .step(ChargeStep::PayIn { total }, now)

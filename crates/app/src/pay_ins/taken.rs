@@ -13,6 +13,7 @@ use crate::context::Ids;
 use crate::ledger::Books;
 use crate::ports::gateway::{ObservedDispute, ObservedPayIn};
 use crate::ports::store::{DisputeRow, Locked, PayInRow, StoreError, Write};
+use crate::sabotage::{self, Sabotage};
 
 type Change = (Vec<Write>, Credited);
 
@@ -288,7 +289,10 @@ pub(super) fn foreign_growth(known: &PayInRow, lost: Money, observed: &ObservedP
         .refunded
         .checked_add(known.reversed)
         .unwrap_or(Money::MAX);
-    let explained = gone.checked_sub(lost).unwrap_or(Money::ZERO);
+    let mut explained = gone.checked_sub(lost).unwrap_or(Money::ZERO);
+    if sabotage::is(Sabotage::ReversalAtEveryLook) {
+        explained = known.refunded;
+    }
     let growth = returned.checked_sub(explained).unwrap_or(Money::ZERO);
     let left = known.amount.checked_sub(gone).unwrap_or(Money::ZERO);
     growth.min(left)

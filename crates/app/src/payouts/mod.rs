@@ -26,6 +26,7 @@ use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_queued;
 use crate::ports::store::*;
 use crate::records::outgoing::{OutgoingFacts, OutgoingPrivate, OutgoingRecord};
+use crate::sabotage::{self, Sabotage};
 use crate::views::TransactionView;
 
 /// A payout request with its destination read.
@@ -40,8 +41,12 @@ impl App {
     pub async fn request_payout(
         &self,
         caller: &Caller,
-        request: RequestPayout,
+        mut request: RequestPayout,
     ) -> Result<Accepted<TransactionView>, MoneyRefusal> {
+        if sabotage::is(Sabotage::ForgottenKeys) {
+            let fresh = format!("-{}", self.draw());
+            request.common.idempotency_key.push_str(&fresh);
+        }
         let wallet_id = self.wallet_of(caller, request.common.wallet_id).await?;
         let own = self.own_charge(&request.destination).await?;
         let order = read_order(&request, own.as_ref().map(|own| own.due))?;
@@ -86,6 +91,12 @@ impl App {
         let decided = self
             .commit("request_payout", locks, move |locked| unit.decide(locked))
             .await;
+        if let (Ok((id, _)), true) = (&decided, sabotage::is(Sabotage::CommitThenEnqueue))
+            && let Some(found) = self.store.transaction(*id).await?
+        {
+            let job = job(&mut self.ids().start(), jobs::PAYOUT, &found.row);
+            self.write_all("enqueue", vec![job]).await?;
+        }
         self.accepted(decided).await
     }
 
@@ -110,8 +121,9 @@ impl App {
         let refused = || CancelRefusal::AlreadyDispatched {
             stage: found.row.stage.clone(),
         };
-        if record.kind != Outgoing::Payout || !matches!(record.stage, OutgoingStage::Queued { .. })
-        {
+        let queued = matches!(record.stage, OutgoingStage::Queued { .. })
+            || sabotage::is(Sabotage::CancelInAnyStage);
+        if record.kind != Outgoing::Payout || !queued {
             return Err(refused());
         }
         match end_queued(self, found, None, OutgoingStep::Cancel, None).await {
@@ -326,10 +338,11 @@ impl PayoutUnit {
             &self.seed,
             &self.settings,
         );
-        let mut writes = vec![
-            Write::InsertTransaction(row.clone()),
-            job(&mut ids, jobs::PAYOUT, &row),
-        ];
+        let mut writes = vec![Write::InsertTransaction(row.clone())];
+        let job = job(&mut ids, jobs::PAYOUT, &row);
+        if !sabotage::is(Sabotage::CommitThenEnqueue) {
+            writes.push(job);
+        }
         writes.push(events::of_transaction(&mut ids, &row, "payout.created"));
         writes.extend(books.into_writes());
         Ok((writes, id))

@@ -537,6 +537,7 @@ pub fn judge_stored(attempt: &AttemptRecord) -> Option<AttemptOutcome> {
             }
         }
     }
+    crate::sabotage::misread(&mut verdicts, &mut evidence);
     Some(judge(&verdicts, &evidence))
 }
 

@@ -1,6 +1,6 @@
 //! Approving a proposal: the lookup is repeated, and one commit decides.
 
-use domain::ids::{ProposalId, TransactionId};
+use domain::ids::{ProposalId, TransactionId, UserId};
 use domain::payout::{Failure, Outgoing, OutgoingStage, OutgoingStep};
 use domain::review::{Approval, ApprovalRefusal, ProposalState, ReviewOutcome};
 use domain::status::Kind;
@@ -18,6 +18,7 @@ use crate::ports::store::{
     AttemptRow, Locked, Locks, ProposalRow, StoreError, TransactionRecord, Write,
 };
 use crate::records::outgoing::{OutgoingRecord, StoredDecided};
+use crate::sabotage::{self, Sabotage};
 use crate::views::TransactionView;
 
 /// The failure code of a payment that two people released.
@@ -69,6 +70,13 @@ impl App {
     }
 }
 
+fn approver(caller: &Caller) -> UserId {
+    if sabotage::is(Sabotage::ApproveOwnProposal) {
+        return UserId::from_bytes([0xff; 16]);
+    }
+    caller.user_id
+}
+
 /// The proposal beside the payment as it stands.
 fn approval(
     caller: &Caller,
@@ -85,12 +93,17 @@ fn approval(
     let mut attempts = found.attempts.iter();
     let reviewed = attempts.find(|attempt| Some(attempt.row.number) == number);
     let mut sends = found.attempts.iter().flat_map(|attempt| &attempt.sends);
+    let in_review = reviewed.map(|attempt| (attempt.row.number, attempt.row.evidence_version));
+    let mut bound_to = (proposal.attempt_number, proposal.evidence_version);
+    if sabotage::is(Sabotage::ApproveOnMovedEvidence) {
+        bound_to = in_review.unwrap_or(bound_to);
+    }
     Ok(Approval {
         proposed_by: proposal.proposed_by,
-        approver: caller.user_id,
+        approver: approver(caller),
         state: proposal.state,
-        bound_to: (proposal.attempt_number, proposal.evidence_version),
-        in_review: reviewed.map(|attempt| (attempt.row.number, attempt.row.evidence_version)),
+        bound_to,
+        in_review,
         send_open: sends.any(|send| send.closed_at.is_none()),
     })
 }
@@ -185,7 +198,7 @@ impl ApproveUnit {
         writes.push(Write::SaveAttempt(attempt));
         writes.push(Write::DecideProposal(ProposalRow {
             state: ProposalState::Approved,
-            decided_by: Some(self.caller.user_id),
+            decided_by: Some(approver(&self.caller)),
             decided_at: Some(now),
             ..proposal.clone()
         }));
