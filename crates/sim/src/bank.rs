@@ -367,10 +367,12 @@ impl Bank {
     pub fn reverse(&self, gateway: Gateway, key: &str, amount: Money, now: Moment) -> bool {
         let mut books = self.at(now);
         let id = books.next_id("R");
+        // What a refund under way will give back is not there any more.
+        let open = books.open_refunds(&(gateway, key.to_owned()));
         let Some(pix) = books.received.get_mut(&(gateway, key.to_owned())) else {
             return false;
         };
-        if pix.left() < amount.cents() {
+        if pix.left() - open < amount.cents() {
             return false;
         }
         pix.reversals.push((id, amount));

@@ -230,6 +230,11 @@ impl SimulatedGateway {
             Some(_) => self.faults.on_refund(self.gateway, &order.key),
         };
         let verdict = self.meet(&order, &fault, left_at);
+        if let (Some(around), SendVerdict::NotDone(refused)) = (&self.around, &verdict)
+            && refused.reason == RefusalReason::RiskRefused
+        {
+            around.auditor.refused_as_risk(self.gateway, &order.key);
+        }
         self.tell(|trace| {
             let name = trace.name(&order.key);
             format!(

@@ -24,9 +24,11 @@ pub struct PlannedFaults {
     calls: BTreeMap<(Gateway, Call, u32, u64), Fault>,
     lookups: BTreeMap<(Gateway, u32, u64), LookupFault>,
     outages: Vec<(Gateway, Moment, Moment, Fault)>,
-    /// Calls so far; `None` are lookups.
-    counts: Mutex<BTreeMap<(Gateway, Option<Call>, u32), u64>>,
+    counts: Mutex<Counts>,
 }
+
+/// Calls so far, by gateway, kind (`None` are lookups) and operation.
+type Counts = BTreeMap<(Gateway, Option<Call>, u32), u64>;
 
 impl PlannedFaults {
     pub fn new(plan: &Plan, runtime: VirtualRuntime, auditor: Arc<Auditor>) -> PlannedFaults {
@@ -164,6 +166,9 @@ pub fn store_trouble(plan: &Plan) -> watched::Trouble {
                 trouble
                     .away
                     .push((from, from.plus(Span::from_millis(millis))));
+            }
+            Trouble::Stall { of, nth, seconds } => {
+                trouble.stalls(of, nth, Span::from_seconds(seconds));
             }
             Trouble::CommitUnanswered { at, nth } => trouble.loses_answer(after(at), nth),
             _ => {}

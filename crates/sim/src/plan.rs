@@ -131,6 +131,12 @@ pub enum Trouble {
         nth: u64,
         how: Interruption,
     },
+    /// A worker stands still between the intent of the n-th send of an operation and its call.
+    Stall {
+        of: u32,
+        nth: u64,
+        seconds: u32,
+    },
     /// The database is away.
     StoreAway {
         at: u32,
@@ -192,6 +198,8 @@ pub struct Plan {
     pub mishaps: Vec<Mishap>,
     /// What lies at each gateway at the beginning, in centavos.
     pub float: i64,
+    /// The gateway that payouts go to first.
+    pub primary: Gateway,
 }
 
 /// Which elements of a plan to keep.
@@ -209,12 +217,13 @@ impl Plan {
         }
         // A run is calm, usual, or full of trouble.
         let most = [4, 16, 16, 50][dice.index(4)];
-        let mishaps = (1..=dice.below(most + 1))
-            .map(|number| Mishap {
-                number,
-                what: dice.trouble(&operations),
-            })
-            .collect();
+        let mut mishaps: Vec<Mishap> = Vec::new();
+        for _ in 0..dice.below(most + 1) {
+            for what in dice.troubles(&operations) {
+                let number = 1 + u32::try_from(mishaps.len()).unwrap_or(0);
+                mishaps.push(Mishap { number, what });
+            }
+        }
         let float = if dice.one_in(6) { 50_000 } else { 100_000_000 };
         Plan {
             seed,
@@ -222,6 +231,7 @@ impl Plan {
             operations,
             mishaps,
             float,
+            primary: dice.gateway(),
         }
     }
 
@@ -242,6 +252,7 @@ impl Plan {
             Trouble::Outage { at, millis, .. } | Trouble::StoreAway { at, millis } => at + millis,
             Trouble::Call { .. }
             | Trouble::Lookup { .. }
+            | Trouble::Stall { .. }
             | Trouble::Interrupt { .. }
             | Trouble::CommitUnanswered { .. }
             | Trouble::CacheForgets { .. }
@@ -251,6 +262,30 @@ impl Plan {
             | Trouble::Forgery { .. } => 0,
         });
         ends.max().unwrap_or(0)
+    }
+
+    /// Nothing that may keep the product from acting goes wrong from then on for so long (both in
+    /// milliseconds, the first after the start).
+    pub fn is_calm(&self, from: u32, millis: u32) -> bool {
+        // Whoever dies or stands still may do so late, and for long.
+        const LINGERS: u32 = 600_000;
+        let to = from + millis;
+        self.mishaps.iter().all(|mishap| match mishap.what {
+            Trouble::Outage { at, millis, .. } | Trouble::StoreAway { at, millis } => {
+                at > to || at + millis < from
+            }
+            Trouble::Interrupt { at, .. } | Trouble::CommitUnanswered { at, .. } => {
+                at > to || at + LINGERS < from
+            }
+            Trouble::JobsDeleted { at } | Trouble::ClockJumps { at, .. } => {
+                at > to || at + millis < from
+            }
+            Trouble::Lookup { .. } | Trouble::Stall { .. } => false,
+            Trouble::Call { .. }
+            | Trouble::CacheForgets { .. }
+            | Trouble::Notice { .. }
+            | Trouble::Forgery { .. } => true,
+        })
     }
 
     pub fn elements(&self) -> Vec<(char, u32)> {
@@ -279,6 +314,10 @@ impl fmt::Display for Plan {
         }
         Ok(())
     }
+}
+
+fn is_payout(action: &Action) -> bool {
+    matches!(action, Action::Payout { .. })
 }
 
 /// Draws for a plan.
@@ -323,7 +362,6 @@ impl Dice {
     fn operation(&mut self, number: u32, earlier: &[Operation]) -> Operation {
         let wallet = self.below(WALLETS);
         let is_charge = |action: &Action| matches!(action, Action::Charge { .. });
-        let is_payout = |action: &Action| matches!(action, Action::Payout { .. });
         let is_request = |action: &Action| {
             matches!(
                 action,
@@ -425,6 +463,24 @@ impl Dice {
 
     // ------------------------------------------------------------ mishaps
 
+    /// One mishap, or a call in trouble and a worker that stands still over it.
+    fn troubles(&mut self, operations: &[Operation]) -> Vec<Trouble> {
+        let first = self.trouble(operations);
+        let near = match &first {
+            Trouble::Call { of, .. } if self.one_in(3) => {
+                operations.iter().find(|operation| operation.number == *of)
+            }
+            _ => None,
+        };
+        let still = near.map(|operation| Trouble::Interrupt {
+            process: Process(2 + u8::try_from(self.below(2)).unwrap_or(0)),
+            at: operation.at + self.below(1_500),
+            nth: 1 + u64::from(self.below(24)),
+            how: Interruption::Freeze(Span::from_seconds([31, 61, 400][self.index(3)])),
+        });
+        std::iter::once(first).chain(still).collect()
+    }
+
     fn trouble(&mut self, operations: &[Operation]) -> Trouble {
         let gateway = self.gateway();
         let (of, near) = self.target(operations);
@@ -444,17 +500,24 @@ impl Dice {
             53..=59 => Trouble::Outage {
                 gateway,
                 at: self.moment(),
-                millis: 1_000 + self.span([10_000, 60_000, 60_000, 400_000]),
+                millis: 1_000 + self.span([10_000, 60_000, 200_000, 400_000]),
                 fault: self.fault(),
             },
-            60..=74 => Trouble::Interrupt {
+            60..=65 => Trouble::Stall {
+                of: self
+                    .one_of(operations, is_payout)
+                    .map_or(0, |(of, _, _)| of),
+                nth: [1, 1, 1, 2][self.index(4)],
+                seconds: [31, 61, 400, 400][self.index(4)],
+            },
+            66..=74 => Trouble::Interrupt {
                 process,
                 at: near,
                 nth: 1 + u64::from(self.below(40)),
                 how: if self.one_in(2) {
                     Interruption::Crash(Span::from_millis(10 + self.below(20_000)))
                 } else {
-                    Interruption::Freeze(Span::from_seconds([2, 31, 61, 120][self.index(4)]))
+                    Interruption::Freeze(Span::from_seconds([2, 31, 61, 120, 400][self.index(5)]))
                 },
             },
             75..=77 => Trouble::StoreAway {
@@ -472,7 +535,7 @@ impl Dice {
             86..=87 => Trouble::JobsDeleted { at: near },
             88..=89 => Trouble::ClockJumps {
                 at: self.moment(),
-                millis: 1_000 + self.below(59_000),
+                millis: 1_000 + self.below(19_000),
                 back: self.one_in(2),
             },
             90..=95 => Trouble::Notice {
@@ -608,7 +671,7 @@ mod tests {
             );
             seen.extend(plan.mishaps.iter().map(|m| word(format!("{:?}", m.what))));
         }
-        // 13 actions and 11 kinds of trouble.
-        assert_eq!(seen.len(), 24, "{seen:?}");
+        // 13 actions and 12 kinds of trouble.
+        assert_eq!(seen.len(), 25, "{seen:?}");
     }
 }

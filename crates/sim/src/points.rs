@@ -48,6 +48,8 @@ pub struct Points {
 struct State {
     planned: Vec<Planned>,
     dead: Vec<(Process, Span)>,
+    /// When the last of those that stand still goes on.
+    still_until: Moment,
 }
 
 impl Points {
@@ -58,6 +60,7 @@ impl Points {
             state: Mutex::new(State {
                 planned,
                 dead: Vec::new(),
+                still_until: Moment::default(),
             }),
             died: Notify::new(),
         }
@@ -72,13 +75,7 @@ impl Points {
         Yield(false).await;
         match self.struck(process) {
             None => {}
-            Some(Interruption::Freeze(span)) => {
-                self.trace.tell(process, || {
-                    format!("freezes for {} s", span.millis() / 1_000)
-                });
-                self.runtime.sleep(span).await;
-                self.trace.tell(process, || "goes on".to_owned());
-            }
+            Some(Interruption::Freeze(span)) => self.stand_still(process, span).await,
             Some(Interruption::Crash(down)) => {
                 self.trace.tell(process, || "dies".to_owned());
                 self.state().dead.push((process, down));
@@ -104,6 +101,23 @@ impl Points {
             }
         }
         here.map(|index| state.planned.remove(index).how)
+    }
+
+    /// The task stands still, and goes on as if nothing had happened.
+    pub async fn stand_still(&self, process: Process, span: Span) {
+        self.trace.tell(process, || {
+            format!("freezes for {} s", span.millis() / 1_000)
+        });
+        let until = self.runtime.elapsed().plus(span);
+        let last = self.state().still_until.max(until);
+        self.state().still_until = last;
+        self.runtime.sleep(span).await;
+        self.trace.tell(process, || "goes on".to_owned());
+    }
+
+    /// When everybody who stands still will have gone on.
+    pub fn still_until(&self) -> Moment {
+        self.state().still_until
     }
 
     /// The processes that have died since the last call, and how long each stays down.

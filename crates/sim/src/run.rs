@@ -108,7 +108,8 @@ async fn come_to_rest(outside: &Outside) -> bool {
         let restless = restless(outside);
         let due = world.bank.next_due().is_some();
         let Some(what) = restless else {
-            let over = world.runtime.elapsed() > after(world.plan.troubled_until());
+            let last = after(world.plan.troubled_until()).max(world.points.still_until());
+            let over = world.runtime.elapsed() > last;
             if over && outside.memory.is_quiet() && !due && !world.auditor.has_inbound() {
                 return true;
             }

@@ -38,6 +38,7 @@ struct State {
     /// What the wall clock shows beside it: grows and shrinks by jumps.
     skew: Span,
     skewed_back: bool,
+    clock_moved: bool,
     seed: u64,
     /// The draws that each process has made at this very moment.
     draws: BTreeMap<Process, u64>,
@@ -112,6 +113,7 @@ impl VirtualRuntime {
             elapsed: START,
             skew: Span::ZERO,
             skewed_back: false,
+            clock_moved: false,
             seed,
             draws: BTreeMap::new(),
             sleepers: BTreeMap::new(),
@@ -155,7 +157,13 @@ impl VirtualRuntime {
     pub fn set_wall_clock(&self, skew: Span, back: bool) {
         let mut state = self.lock();
         state.skew = skew;
+        state.clock_moved = true;
         state.skewed_back = back;
+    }
+
+    /// Whether the wall clock was ever set.
+    pub fn clock_moved(&self) -> bool {
+        self.lock().clock_moved
     }
 
     /// Ends every task of the process at once, as `kill -9` does: the one that runs right now goes

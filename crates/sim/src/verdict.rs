@@ -7,6 +7,7 @@ use domain::gateway::Gateway;
 use domain::ids::WalletId;
 use domain::status::{Kind, Status};
 
+use crate::bank::Received;
 use crate::run::is_outgoing;
 use crate::workload::Outside;
 use crate::world::{OPENING, World};
@@ -160,7 +161,7 @@ fn wallets(outside: &Outside) {
                 .as_ref()
                 .and_then(|code| world.auditor.owner(gateway, code))
                 .and_then(|id| rows.iter().find(|row| row.id == id));
-            let taken: i64 = pix.reversals.iter().map(|(_, amount)| amount.cents()).sum();
+            let taken = taken_back(&pix) - unbooked_reversal(outside, gateway, &pix);
             if let Some(owner) = owner {
                 move_money(owner.wallet_id, pix.amount.cents() - taken);
             }
@@ -215,8 +216,16 @@ fn floats(outside: &Outside) {
         let booked = world.auditor.float(gateway);
         let real = world.plan.float + world.bank.balance(gateway, now);
         let mut unbooked = 0;
-        for row in world.auditor.rows().iter().filter(|row| is_outgoing(row.kind)) {
+        for row in world
+            .auditor
+            .rows()
+            .iter()
+            .filter(|row| is_outgoing(row.kind))
+        {
             unbooked += not_booked(outside, row, gateway);
+        }
+        for pix in world.bank.all_received(gateway, now) {
+            unbooked += unbooked_reversal(outside, gateway, &pix);
         }
         if booked != real + unbooked {
             let detail = format!(
@@ -224,6 +233,33 @@ fn floats(outside: &Outside) {
             );
             world.auditor.accuse("floats_agree", detail);
         }
+    }
+}
+
+fn taken_back(pix: &Received) -> i64 {
+    pix.reversals.iter().map(|(_, amount)| amount.cents()).sum()
+}
+
+/// What a gateway took back of a PIX while a refund of it is in review: until people decide, it may
+/// as well have been that refund.
+fn unbooked_reversal(outside: &Outside, gateway: Gateway, pix: &Received) -> i64 {
+    let auditor = &outside.world.auditor;
+    let booked = auditor.pay_ins();
+    let Some(row) = booked
+        .iter()
+        .find(|row| row.gateway == gateway && row.key == pix.key)
+    else {
+        return 0;
+    };
+    let of_it = |refund: &TransactionRow| {
+        refund.kind == Kind::Refund
+            && refund.status == Status::Pending
+            && refund.parent == row.transaction_id
+    };
+    if auditor.rows().iter().any(of_it) {
+        taken_back(pix) - row.reversed.cents()
+    } else {
+        0
     }
 }
 
@@ -238,7 +274,12 @@ fn not_booked(outside: &Outside, row: &TransactionRow, gateway: Gateway) -> i64 
     }
     let cents = row.amount.cents();
     let mut unbooked = 0;
-    for key in world.auditor.keys(row.id).iter().filter(|key| key.0 == gateway) {
+    for key in world
+        .auditor
+        .keys(row.id)
+        .iter()
+        .filter(|key| key.0 == gateway)
+    {
         let executed = world.bank.times_executed(gateway, &key.1, now);
         unbooked += i64::from(executed) * cents;
         let back = world.bank.returns(gateway, &key.1, now);
@@ -251,14 +292,12 @@ fn not_booked(outside: &Outside, row: &TransactionRow, gateway: Gateway) -> i64 
 /// The stream told every event, once and densely.
 fn events(outside: &Outside) {
     let auditor = &outside.world.auditor;
-    let mut expected = 1;
     let mut versions: BTreeMap<_, u64> = BTreeMap::new();
-    for event in outside.memory.consumed() {
+    for (expected, event) in (1..).zip(outside.memory.consumed()) {
         if event.position != Some(expected) {
             let detail = format!("position {:?} after {}", event.position, expected - 1);
             return auditor.accuse("events_are_dense", detail);
         }
-        expected += 1;
         if let (Some(id), Some(version)) = (event.transaction_id, event.transaction_version) {
             let last = versions.entry(id).or_insert(0);
             if version != *last + 1 {

@@ -26,6 +26,8 @@ pub struct Trouble {
     pub away: Vec<(Moment, Moment)>,
     /// From when on, and how many more commits: the answer of the last is lost.
     unanswered: Mutex<Vec<(Moment, u64)>>,
+    /// After how many more sends of an operation its worker stands still, and for how long.
+    stalls: Mutex<Vec<(u32, u64, Span)>>,
 }
 
 impl Trouble {
@@ -42,6 +44,28 @@ impl Trouble {
         self.unanswered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker that has committed the n-th send of an operation stands still.
+    pub fn stalls(&self, of: u32, nth: u64, span: Span) {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        stalls.push((of, nth, span));
+    }
+
+    /// Counts a send of the operation.
+    fn stall(&self, operation: u32) -> Option<Span> {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = stalls
+            .iter_mut()
+            .filter(|(of, left, _)| *of == operation && *left > 0);
+        let mut now = None;
+        for (_, left, span) in own {
+            *left -= 1;
+            if *left == 0 {
+                now = Some(*span);
+            }
+        }
+        now
     }
 
     /// Counts a commit.
@@ -116,15 +140,19 @@ impl WatchedStore {
         };
         let result = self.inner.commit(vec![watched]).await.pop();
         let result = result.unwrap_or_else(|| UnitResult::Failed(away()));
-        let mut lost = false;
+        let (mut lost, mut stalled) = (false, None);
         if matches!(result, UnitResult::Committed(_)) {
             let writes =
                 std::mem::take(&mut *written.lock().unwrap_or_else(PoisonError::into_inner));
             self.tell(name, &writes);
             self.auditor.committed(name, &writes);
+            stalled = self.stall_after(&writes);
             lost = !self.is_outside() && self.trouble.answer_is_lost(self.runtime.elapsed());
         }
         self.leave().await;
+        if let Some(span) = stalled {
+            self.points.stand_still(self.process, span).await;
+        }
         if lost {
             self.trace.tell(self.process, || {
                 format!("{name}: the commit's answer is lost")
@@ -132,6 +160,15 @@ impl WatchedStore {
             return UnitResult::Failed(away());
         }
         result
+    }
+
+    fn stall_after(&self, writes: &[Write]) -> Option<Span> {
+        let mut sends = writes.iter().filter_map(|write| match write {
+            Write::InsertSend(row) => Some(row.attempt_id),
+            _ => None,
+        });
+        let operation = sends.next().map(|id| self.auditor.operation_of(id))?;
+        self.trouble.stall(operation)
     }
 
     fn tell(&self, name: &str, writes: &[Write]) {

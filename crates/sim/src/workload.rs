@@ -19,14 +19,14 @@ use domain::ids::{EventId, TransactionId, WalletId};
 use domain::money::Money;
 use domain::pix::key::PixKey;
 use domain::review::ReviewOutcome;
-use domain::status::Kind;
+use domain::status::{Kind, Status};
 use domain::time::{Moment, Span};
 
 use crate::bank::{Order, Received};
 use crate::gateway::{About, Notice, Notification, SIGNATURE};
 use crate::mishaps::{after, notice_trouble};
 use crate::plan::{Action, NoticeTrouble, Operation, Trouble};
-use crate::runtime::Process;
+use crate::runtime::{Process, START};
 use crate::world::World;
 
 /// How often a client asks again before it gives up.
@@ -41,7 +41,10 @@ const MISHAPS: u64 = 1 << 32;
 const NOTICES: u64 = 1 << 33;
 
 /// Operators look this many milliseconds after the plan calls them.
-const REVIEW_DELAY: u32 = 240_000;
+const REVIEW_DELAY: u32 = 270_000;
+
+/// In this many milliseconds a notification has been acted upon.
+const AT_ONCE: u32 = 20_000;
 
 /// What was asked and what came of it.
 #[derive(Default)]
@@ -522,7 +525,7 @@ impl Outside {
         let executed = keys
             .iter()
             .any(|(gateway, key)| bank.order(*gateway, key, now) == Some(Order::Executed));
-        let retries = row.kind == Kind::Payout && self.world.runtime.draw() % 2 == 0;
+        let retries = row.kind == Kind::Payout && self.world.runtime.draw().is_multiple_of(2);
         let outcome = match (executed != mistaken, retries) {
             (true, _) => ReviewOutcome::Settled,
             (false, true) => ReviewOutcome::Retry,
@@ -532,6 +535,7 @@ impl Outside {
             outcome,
             evidence: "seen at the gateway".to_owned(),
             reason: "simulated".to_owned(),
+            evidence_version: None,
         };
         let (id, by) = (row.id, Self::operator(0));
         let proposed = self
@@ -543,7 +547,9 @@ impl Outside {
         };
         let name = self.world.trace.name(id);
         self.tell(|| format!("{outcome:?} is proposed for {name}"));
-        self.rest(2_000).await;
+        // Sometimes more becomes known before anybody approves.
+        let wait = [2_000, 65_000][usize::from(self.world.runtime.draw().is_multiple_of(2))];
+        self.rest(wait).await;
         for approver in [0, 1] {
             let by = Self::operator(approver);
             let approved = self
@@ -600,11 +606,46 @@ impl Outside {
                 if matches!(notice.about, About::Refund) {
                     let now = self.world.runtime.elapsed();
                     let slot = (notice.gateway, notice.reference);
-                    self.memory.told().delivered.insert(slot, now);
+                    self.memory.told().delivered.insert(slot.clone(), now);
+                    self.watch_notified(slot).await;
                 }
                 return;
             }
             self.rest(2_000 << turn).await;
+        }
+    }
+
+    /// What was notified is acted upon at once while nothing stands in the way: scans are for what
+    /// nobody told.
+    async fn watch_notified(&self, (gateway, key): (Gateway, String)) {
+        let now = self.world.runtime.elapsed();
+        let from = u32::try_from(now.since(START).millis()).unwrap_or(u32::MAX);
+        let Some(real) = self.world.bank.received(gateway, &key, now) else {
+            return;
+        };
+        if !self.world.plan.is_calm(from, AT_ONCE) {
+            return;
+        }
+        self.rest(AT_ONCE).await;
+        let taken: i64 = real
+            .reversals
+            .iter()
+            .map(|(_, amount)| amount.cents())
+            .sum();
+        let rows = self.world.auditor.pay_ins();
+        let row = rows
+            .iter()
+            .find(|row| row.gateway == gateway && row.key == key);
+        // While a refund of ours is open, what it gave back cannot be told from this.
+        let open = |row: &TransactionRow| row.kind == Kind::Refund && row.status == Status::Pending;
+        if self.world.auditor.rows().iter().any(open) {
+            return;
+        }
+        let booked = row.map_or(0, |row| row.reversed.cents());
+        if booked < taken {
+            let detail =
+                format!("{gateway} took {taken} of {key} back and said so; booked {booked}");
+            self.world.auditor.accuse("notified_is_booked", detail);
         }
     }
 
@@ -720,6 +761,7 @@ impl Outside {
             | Trouble::Lookup { .. }
             | Trouble::Outage { .. }
             | Trouble::Interrupt { .. }
+            | Trouble::Stall { .. }
             | Trouble::StoreAway { .. }
             | Trouble::CommitUnanswered { .. }
             | Trouble::Notice { .. } => {}

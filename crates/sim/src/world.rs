@@ -75,21 +75,24 @@ struct Living {
 }
 
 /// Patience cut short, so that a run sees the end of every wait.
-pub fn settings() -> Settings {
+pub fn settings(primary: Gateway) -> Settings {
     let unlimited = Limits {
         per_transaction: Money::MAX,
         per_day: Money::MAX,
         per_night: Money::MAX,
     };
     Settings {
+        primary_payout: primary,
+        primary_charge: primary,
         queued_deadline: Span::from_seconds(120),
         sending_deadline: Span::from_seconds(60),
         accepted_deadline: Span::from_seconds(240),
-        in_doubt_deadline: Span::from_seconds(180),
+        // Past the window of a gateway, so that the window alone ends re-sends.
+        in_doubt_deadline: Span::from_seconds(240),
         creating_deadline: Span::from_seconds(60),
         float_wait: Span::from_seconds(30),
-        // Two jumps of a minute, one each way.
-        clock_tolerance: Span::from_seconds(125),
+        // Two jumps of twenty seconds, one each way.
+        clock_tolerance: Span::from_seconds(41),
         expiry_grace: Span::from_seconds(10),
         lookups: Backoff {
             first: Span::from_millis(500),
@@ -112,7 +115,7 @@ impl World {
         let runtime = VirtualRuntime::new(plan.schedule);
         let trace = Arc::new(Trace::new(runtime.clone(), wanted));
         let windows = Windows {
-            mercado_pago: Span::from_seconds(240),
+            mercado_pago: Span::from_seconds(180),
             ..Windows::default()
         };
         let bank = Arc::new(Bank::new(windows));
@@ -124,7 +127,7 @@ impl World {
             auditor,
             notices: Arc::default(),
             points: Arc::new(points),
-            settings: Arc::new(settings()),
+            settings: Arc::new(settings(plan.primary)),
             trouble: Arc::new(store_trouble(&plan)),
             faults: Arc::new(faults),
             bell: Arc::default(),
@@ -232,7 +235,13 @@ impl World {
             app::poller::poll_received(&app).await.map(|_booked| ())
         });
         spawn("poller", Box::pin(poll));
-        let suspense = repeat(app.clone(), "suspense", POLL, stop(), app::sweeper::match_suspense);
+        let suspense = repeat(
+            app.clone(),
+            "suspense",
+            POLL,
+            stop(),
+            app::sweeper::match_suspense,
+        );
         spawn("suspense", Box::pin(suspense));
     }
 

@@ -10,5 +10,7 @@ mod crashes;
 mod faults;
 mod inside;
 mod runs;
+#[cfg(feature = "sabotage")]
+mod sabotages;
 mod workers;
 mod world;
