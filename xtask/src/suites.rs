@@ -55,6 +55,10 @@ const SUITES: &[Suite] = &[
         run: sdk,
     },
     Suite {
+        name: "sim",
+        run: sim,
+    },
+    Suite {
         name: "demo",
         run: demo,
     },
@@ -341,6 +345,66 @@ fn sdk(_: &Plan) -> Verdict {
             .arg(work),
     )?;
     Ok(judge(&[output]))
+}
+
+/// Simulated runs of the gate: the same seeds always, and as many that no earlier tree has met.
+const SIMULATED_RUNS: u64 = 400;
+const SIMULATED_RUNS_FULL: u64 = 10_000;
+/// The first of the seeds that are always played.
+const FIXED_SEED: u64 = 1;
+
+/// The boundary to the gateways under attack, and guards taken away to see whether that is noticed.
+fn sim(plan: &Plan) -> Verdict {
+    let program = build_programs()?.join("pixwave");
+    let fresh = fresh_seed()?;
+    println!("the fresh seeds start at {fresh}");
+    let runs = if plan.full {
+        SIMULATED_RUNS_FULL
+    } else {
+        SIMULATED_RUNS
+    };
+    let (mut counts, mut notes) = (Counts::default(), Vec::new());
+    for seed in [FIXED_SEED, fresh] {
+        let mut simulator = command(&program);
+        simulator.args([
+            "sim",
+            "--seed",
+            &seed.to_string(),
+            "--runs",
+            &runs.to_string(),
+        ]);
+        if run_program(&mut simulator)?.success {
+            counts += Counts::PASSED;
+        } else {
+            counts += Counts::FAILED;
+            notes.push(format!(
+                "FAILED: a promise broke in the runs from seed {seed} on"
+            ));
+        }
+    }
+    let sabotaged = ["--package", "sim", "--features", "sabotage", "--locked"];
+    let mut replay = cargo(&["test"]);
+    replay.args(sabotaged).args(["--test", "it", "sabotage"]);
+    let (told, more) = judge(&[run_program(&mut replay)?]);
+    if plan.full {
+        let mut hunt = cargo(&["run"]);
+        hunt.args(sabotaged).args(["--example", "hunt"]);
+        counts += one_check(&mut hunt)?.0;
+    }
+    counts += told;
+    notes.extend(more);
+    Ok((counts, notes))
+}
+
+/// A seed that only this tree has.
+fn fresh_seed() -> Result<u64> {
+    let tree = capture(
+        command("git")
+            .current_dir(root())
+            .args(["rev-parse", "HEAD^{tree}"]),
+    )?;
+    let digits = tree.trim().get(..12).context("git names the tree")?;
+    u64::from_str_radix(digits, 16).context("a tree's name is hexadecimal")
 }
 
 /// The tour judges itself by its exit code; one that tells nothing has shown nothing.

@@ -47,6 +47,7 @@ mod redis;
 mod refunds;
 mod review_commands;
 mod reviews;
+mod simulate;
 mod startup;
 mod tampering;
 mod transfers;
