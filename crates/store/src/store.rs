@@ -193,6 +193,18 @@ impl SqlStore {
         }))
     }
 
+    /// An empty database in memory under a key of its own, which `fill` draws: what one simulated run
+    /// needs.
+    pub fn in_memory(fill: &mut dyn FnMut(&mut [u8])) -> Result<Arc<SqlStore>, OpenError> {
+        let config = StoreConfig {
+            url: "sqlite::memory:".into(),
+            pool_size: 1,
+            durability_required: false,
+        };
+        let keyring = Keyring::parse(&Keyring::generate(fill));
+        SqlStore::inline(&config, keyring.expect("a generated key is well formed"))
+    }
+
     /// Waits for what was handed over and closes the connections; later calls are `Unavailable`.
     pub async fn close(&self) {
         match &self.backend {
