@@ -36,13 +36,18 @@ pub use throttle::SignInLimits;
 use error::{Code, Problem};
 use throttle::Throttle;
 
+/// Writes metrics out in Prometheus' text format.
+pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// What a server serves, and how.
 pub struct ApiOptions {
-    /// Health and readiness are always served.
+    /// Health, readiness and metrics are always served.
     pub areas: Vec<Area>,
     pub sign_in_limits: SignInLimits,
     /// Counts tries to sign in and up.
     pub tries: Arc<dyn Tries>,
+    /// Writes out what was counted.
+    pub metrics: Exposition,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
     pub shutdown: Option<watch::Receiver<bool>>,
 }
@@ -54,6 +59,7 @@ impl ApiOptions {
             areas: Area::ALL.to_vec(),
             sign_in_limits: SignInLimits::STANDARD,
             tries: Arc::new(app::tries::InProcess::default()),
+            metrics: Arc::new(String::new),
             shutdown: None,
         }
     }
@@ -64,6 +70,7 @@ impl ApiOptions {
 pub(crate) struct Api {
     app: App,
     throttle: Arc<Throttle>,
+    metrics: Exposition,
     shutdown: Option<watch::Receiver<bool>>,
 }
 
@@ -73,6 +80,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
     let api = Api {
         app,
         throttle: Arc::new(Throttle::new(options.sign_in_limits, options.tries)),
+        metrics: options.metrics,
         shutdown: options.shutdown,
     };
     let mut router = Router::new();

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod inbound;
 pub mod jobs;
 pub mod ledger;
+pub mod measure;
 pub mod operators;
 pub mod outgoing;
 pub mod pay_ins;

@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::context::{App, CommitError, Decision};
 use crate::events;
 use crate::jobs::{self, JobError};
+use crate::measure;
 use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_overdue;
 use crate::ports::store::{AlertRow, JobRow, Lease, Locks, StoreError, Write};
@@ -123,12 +124,15 @@ pub async fn run_claimed(app: &App, job: &JobRow) {
 }
 
 async fn run_one(app: App, job: JobRow, slot: OwnedSemaphorePermit) {
+    let started = app.now();
     run_claimed(&app, &job).await;
+    measure::job_ended(&job.kind, app.now().since(started));
     drop(slot);
     app.bell.notify_waiters();
 }
 
 async fn put_away(app: &App, job: &JobRow, error: &JobError) {
+    measure::job_failed(&job.kind);
     tracing::warn!(job = %job.id, kind = job.kind, tries = job.tries, %error, "a job failed");
     let again = matches!(error, JobError::Retry(_)) && job.tries + 1 < app.settings.job_tries;
     let done = if again {

@@ -23,6 +23,7 @@ pub mod demo_data;
 pub mod floats;
 pub mod lifecycle;
 pub mod logs;
+pub mod metrics;
 pub mod output;
 pub mod presence;
 pub mod runtime;

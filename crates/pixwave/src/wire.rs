@@ -47,7 +47,7 @@ use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::presence::Presence;
 use crate::runtime::SystemRuntime;
-use crate::{app_key, serve};
+use crate::{app_key, metrics, serve};
 
 /// How long a graceful stop may take before it is cut short.
 const DRAIN_LIMIT: Duration = Duration::from_secs(25);
@@ -159,6 +159,7 @@ async fn assemble(
             )),
             None => standard.tries,
         },
+        metrics: metrics::exposition(redis.clone()),
         shutdown: Some(stopping.clone()),
         ..standard
     };
@@ -355,6 +356,7 @@ fn start_tasks(
         app::sweeper::scan_reversals,
     );
     start("reversals", Box::pin(scan));
+    start("metrics", Box::pin(metrics::upkeep(stop())));
     tasks
 }
 

@@ -41,6 +41,7 @@ mod disputes;
 mod faults;
 mod harness;
 mod invariants;
+mod metrics;
 mod oracle;
 mod payouts;
 mod redis;
