@@ -16,8 +16,9 @@
 //!
 //! The last cannot write twice: every row a unit inserts has an id that was made before the unit,
 //! so a blind repetition meets a primary key; every change is guarded by the version, the open send
-//! or the token it read. If the second run is refused by such a guard, the first may have been
-//! written, so the answer is `Unavailable`, never "nothing was written".
+//! or the token it read. If the second run is refused, by such a guard or by the unit's own decision
+//! over rows that the first one may have changed, the first may have been written: the answer is
+//! `Unavailable`, never "nothing was written". Only a unit that met its own idempotency row knows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,9 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 /// The longest that one run may take: a stalled server must not hold its callers for ever.
 const RUN_LIMIT: Duration = Duration::from_secs(30);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// After a lost answer to COMMIT, when a second run could not tell.
+const MAY_BE_WRITTEN: &str =
+    "the answer to a commit was lost and a second run met its rows: it may be written";
 /// Tasks that may run at once; closing takes all of these permits.
 const TASKS: u32 = 1 << 20;
 
@@ -236,6 +240,11 @@ impl Shared {
         let mut runs = Runs::default();
         loop {
             let failed = match self.run_once(request).await {
+                // What this run refused may be what the first one wrote: the hold that leaves too
+                // little for a second, the stage that nothing may follow.
+                Ok(Reply::Refused { replay: false, .. }) if runs.commit_lost => {
+                    return Err(unavailable(MAY_BE_WRITTEN));
+                }
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -264,7 +273,7 @@ impl Shared {
             }
         };
         let end = match reply {
-            Reply::Refused(_) | Reply::Alive => "ROLLBACK",
+            Reply::Refused { .. } | Reply::Alive => "ROLLBACK",
             Reply::Committed(_) | Reply::Jobs(_) | Reply::Numbered(_) => "COMMIT",
         };
         match limited(tx.control(end)).await {
@@ -390,9 +399,9 @@ fn has_read_as_absent(request: &Request, rule: &str) -> bool {
 fn answer(failed: Failed, runs: &Runs) -> StoreError {
     let error = failed.fault.into_store();
     match &error {
-        StoreError::Conflict(_) | StoreError::Stale(_) if runs.commit_lost => unavailable(
-            "the answer to a commit was lost and a second run met its rows: it may be written",
-        ),
+        StoreError::Conflict(_) | StoreError::Stale(_) if runs.commit_lost => {
+            unavailable(MAY_BE_WRITTEN)
+        }
         _ => error,
     }
 }

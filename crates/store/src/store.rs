@@ -253,7 +253,7 @@ impl Store for SqlStore {
         let requests = units.into_iter().map(Request::Unit).collect();
         let result = |outcome| match outcome {
             Ok(Reply::Committed(answer)) => UnitResult::Committed(answer),
-            Ok(Reply::Refused(answer)) => UnitResult::Refused(answer),
+            Ok(Reply::Refused { answer, .. }) => UnitResult::Refused(answer),
             Ok(Reply::Jobs(_) | Reply::Numbered(_) | Reply::Alive) => {
                 UnitResult::Failed(unexpected())
             }
@@ -277,7 +277,7 @@ impl Store for SqlStore {
         };
         match self.write_one(request).await? {
             Reply::Jobs(jobs) => Ok(jobs),
-            Reply::Committed(_) | Reply::Refused(_) | Reply::Numbered(_) | Reply::Alive => {
+            Reply::Committed(_) | Reply::Refused { .. } | Reply::Numbered(_) | Reply::Alive => {
                 Err(unexpected())
             }
         }
@@ -290,7 +290,7 @@ impl Store for SqlStore {
     async fn sequence(&self, limit: u32) -> Result<u64, StoreError> {
         match self.write_one(Request::Sequence { limit }).await? {
             Reply::Numbered(count) => Ok(count),
-            Reply::Committed(_) | Reply::Refused(_) | Reply::Jobs(_) | Reply::Alive => {
+            Reply::Committed(_) | Reply::Refused { .. } | Reply::Jobs(_) | Reply::Alive => {
                 Err(unexpected())
             }
         }
@@ -544,7 +544,7 @@ impl Store for SqlStore {
         let required = self.durability_required;
         match self.write_one(Request::Ping { durable: required }).await? {
             Reply::Alive => Ok(()),
-            Reply::Committed(_) | Reply::Refused(_) | Reply::Jobs(_) | Reply::Numbered(_) => {
+            Reply::Committed(_) | Reply::Refused { .. } | Reply::Jobs(_) | Reply::Numbered(_) => {
                 Err(unexpected())
             }
         }

@@ -41,7 +41,11 @@ pub(crate) enum Request {
 
 pub(crate) enum Reply {
     Committed(Answer),
-    Refused(Answer),
+    Refused {
+        answer: Answer,
+        /// Whether the unit met its own idempotency row, so that the answer is of that row.
+        replay: bool,
+    },
     Jobs(Vec<JobRow>),
     Numbered(u64),
     Alive,
@@ -89,7 +93,10 @@ async fn run_unit(tx: &mut Tx, unit: &Unit) -> Done<Reply> {
     let verdict = decided
         .map_err(|_| StoreError::Corrupt(format!("the decision of unit {} panicked", unit.name)))?;
     let (writes, answer) = match verdict {
-        Verdict::Refuse(answer) => return Ok(Reply::Refused(answer)),
+        Verdict::Refuse(answer) => {
+            let replay = locked.replay.is_some();
+            return Ok(Reply::Refused { answer, replay });
+        }
         Verdict::Commit { writes, answer } => (writes, answer),
     };
     for write in writes {

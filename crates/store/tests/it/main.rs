@@ -7,5 +7,6 @@ mod build;
 mod conformance;
 mod environment;
 mod mysql;
+mod mysql_commit;
 mod sqlite;
 mod statements;
