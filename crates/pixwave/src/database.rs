@@ -70,11 +70,18 @@ fn explained(error: OpenError) -> anyhow::Error {
         OpenError::NotMigrated { .. } => Some(" (`pixwave migrate`)"),
         OpenError::InUse(_) => Some(": stop that one first"),
         OpenError::NotDurable(_) => Some(" (DB_DURABILITY=accepted takes it as it is)"),
-        OpenError::Address(_)
-        | OpenError::Unwritable { .. }
+        OpenError::Address(_) => Some(" (DATABASE_URL)"),
+        OpenError::Tls(_) => Some(" (DB_TLS, DB_TLS_CA)"),
+        OpenError::Denied(_) => Some(" (DB_USERNAME and DB_PASSWORD, or DATABASE_URL)"),
+        OpenError::NoDatabase(_) => Some(" (DB_DATABASE, or DATABASE_URL)"),
+        OpenError::ReadOnly(_) => {
+            Some(" (DB_USERNAME needs SELECT, INSERT, UPDATE and DELETE, on a server that writes)")
+        }
+        OpenError::Unwritable { .. }
         | OpenError::WrongKey
         | OpenError::NewerDatabase { .. }
         | OpenError::Unreachable(_)
+        | OpenError::TooOld { .. }
         | OpenError::Migration { .. } => None,
     };
     anyhow::anyhow!("{error}{}", advice.unwrap_or_default())

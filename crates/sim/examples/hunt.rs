@@ -21,6 +21,7 @@ fn open(runtime: &VirtualRuntime) -> Result<Arc<dyn Store>, String> {
         url: "sqlite::memory:".into(),
         pool_size: 1,
         durability_required: false,
+        mysql: store::MysqlOptions::default(),
     };
     let keyring = Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes)));
     let keyring = keyring.map_err(|error| error.to_string())?;

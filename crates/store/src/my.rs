@@ -24,24 +24,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::ports::store::{Locks, StoreError};
-use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use mysql_async::Pool;
 use rand::Rng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::config::OpenError;
+use crate::config::StoreConfig;
 use crate::fault::{Fault, rule_name, unavailable};
 use crate::keyring::Sealer;
 use crate::lite::{Outcome, Query};
-use crate::rows::Reader;
-use crate::sql::schema;
 use crate::tx::{Done, Engine, Tx};
 use crate::unit::{Reply, Request, perform};
-use crate::value::args;
 
 /// How often a request is run when the server ends it.
 const TRIES: u32 = 8;
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 /// The longest that one run may take: a stalled server must not hold its callers for ever.
 const RUN_LIMIT: Duration = Duration::from_secs(30);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -51,14 +47,6 @@ const MAY_BE_WRITTEN: &str =
 /// Tasks that may run at once; closing takes all of these permits.
 const TASKS: u32 = 1 << 20;
 
-/// Makes each session strict, in UTC, reading what is committed, comparing by bytes.
-const SESSION: [&str; 4] = [
-    "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = 5",
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET autocommit = 1",
-];
-
 pub(crate) struct My {
     shared: Arc<Shared>,
     tasks: Arc<Semaphore>,
@@ -67,68 +55,20 @@ pub(crate) struct My {
 struct Shared {
     pool: Pool,
     size: u32,
+    acquire_limit: Duration,
     sealer: Arc<Sealer>,
 }
 
-pub(crate) fn pool(opts: Opts, size: usize) -> Pool {
-    let size = size.max(1);
-    let constraints = PoolConstraints::new(1, size).expect("one is not above the size");
-    let pool_opts = PoolOpts::new()
-        .with_constraints(constraints)
-        .with_reset_connection(false);
-    let opts = OptsBuilder::from_opts(opts)
-        .pool_opts(pool_opts)
-        .stmt_cache_size(256)
-        .client_found_rows(true)
-        .prefer_socket(false)
-        .tcp_keepalive(Some(Duration::from_secs(30)))
-        .init(SESSION.to_vec());
-    Pool::new(opts)
-}
-
-pub(crate) async fn connect(pool: &Pool) -> Result<Engine, OpenError> {
-    acquire(pool)
-        .await
-        .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))
-}
-
-async fn acquire(pool: &Pool) -> Done<Engine> {
-    match timeout(ACQUIRE_LIMIT, pool.get_conn()).await {
-        Ok(Ok(connection)) => Ok(Engine::My(connection)),
-        Ok(Err(error)) => {
-            let fault = crate::fault::from_mysql(error, "connection");
-            Err(Fault::Store(unavailable(fault.into_store().to_string())))
-        }
-        Err(_) => Err(Fault::Store(unavailable(format!(
-            "no free connection within {} s",
-            ACQUIRE_LIMIT.as_secs()
-        )))),
-    }
-}
-
-/// What may be lost in a power cut, or why nothing can be written; `None` when all is well.
-pub(crate) async fn not_durable(engine: &mut Engine) -> Done<Option<String>> {
-    let columns = engine.row(schema::DURABILITY, args![]).await?;
-    let columns = columns.ok_or_else(|| unavailable("the server tells no settings"))?;
-    let mut row = Reader::new("connection", columns);
-    let flush = row.int("innodb_flush_log_at_trx_commit")?;
-    let (binlog, sync) = (row.int("log_bin")?, row.int("sync_binlog")?);
-    if flush != 1 {
-        return Ok(Some(format!(
-            "innodb_flush_log_at_trx_commit is {flush}, not 1"
-        )));
-    }
-    if binlog == 1 && sync != 1 {
-        return Ok(Some(format!("sync_binlog is {sync}, not 1")));
-    }
-    Ok(None)
-}
-
 impl My {
-    pub(crate) fn new(pool: Pool, size: usize, sealer: Arc<Sealer>) -> My {
-        let size = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+    pub(crate) fn new(pool: Pool, config: &StoreConfig, sealer: Arc<Sealer>) -> My {
+        let size = u32::try_from(config.pool_size.max(1)).unwrap_or(u32::MAX);
         My {
-            shared: Arc::new(Shared { pool, size, sealer }),
+            shared: Arc::new(Shared {
+                pool,
+                size,
+                acquire_limit: config.mysql.acquire_limit,
+                sealer,
+            }),
             tasks: Arc::new(Semaphore::new(TASKS as usize)),
         }
     }
@@ -236,6 +176,27 @@ impl Runs {
 }
 
 impl Shared {
+    async fn acquire(&self) -> Done<Tx> {
+        let connection = match timeout(self.acquire_limit, self.pool.get_conn()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                let fault = crate::fault::from_mysql(error, "connection");
+                return Err(Fault::Store(unavailable(fault.into_store().to_string())));
+            }
+            Err(_) => {
+                return Err(Fault::Store(unavailable(format!(
+                    "no connection within {} s: all {} are in use, or the server does not answer",
+                    self.acquire_limit.as_secs_f32(),
+                    self.size
+                ))));
+            }
+        };
+        Ok(Tx {
+            engine: Engine::My(connection),
+            sealer: Arc::clone(&self.sealer),
+        })
+    }
+
     async fn run(&self, request: &Request) -> Outcome {
         let mut runs = Runs::default();
         loop {
@@ -287,10 +248,7 @@ impl Shared {
     }
 
     async fn begin(&self) -> Done<Tx> {
-        let mut tx = Tx {
-            engine: acquire(&self.pool).await?,
-            sealer: Arc::clone(&self.sealer),
-        };
+        let mut tx = self.acquire().await?;
         match limited(tx.control("START TRANSACTION")).await {
             Ok(()) => Ok(tx),
             Err(fault) => {
@@ -312,10 +270,7 @@ impl Shared {
     }
 
     async fn query_once<T>(&self, query: &Query<T>, snapshot: bool) -> Done<T> {
-        let mut tx = Tx {
-            engine: acquire(&self.pool).await?,
-            sealer: Arc::clone(&self.sealer),
-        };
+        let mut tx = self.acquire().await?;
         let outcome = limited(async {
             if !snapshot {
                 return query(&mut tx).await;

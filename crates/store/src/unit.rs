@@ -13,7 +13,7 @@ use domain::time::{Moment, Span};
 
 use crate::fault::{Fault, SYSTEM_ACCOUNT, unavailable};
 use crate::lite;
-use crate::my;
+use crate::my_open;
 use crate::rows::{self, Reader};
 use crate::sql::{Sql, ledger, people, queue, transactions};
 use crate::tx::{Columns, Done, Engine, Tx};
@@ -75,7 +75,10 @@ pub(crate) async fn perform(tx: &mut Tx, request: &Request) -> Done<Reply> {
         Request::Ping { durable } => {
             let trouble = match &mut tx.engine {
                 Engine::Lite(connection) => lite::not_durable(connection),
-                engine @ Engine::My(_) => my::not_durable(engine).await?,
+                engine @ Engine::My(_) => {
+                    my_open::try_to_write(engine).await?;
+                    my_open::not_durable(engine).await?
+                }
             };
             match trouble {
                 Some(trouble) if *durable => {

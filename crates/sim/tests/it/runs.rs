@@ -16,6 +16,7 @@ pub fn open(runtime: &VirtualRuntime) -> Result<Arc<dyn Store>, String> {
         url: "sqlite::memory:".into(),
         pool_size: 1,
         durability_required: false,
+        mysql: store::MysqlOptions::default(),
     };
     let keyring = Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes))).unwrap();
     Ok(SqlStore::inline(&config, keyring).unwrap())

@@ -46,6 +46,7 @@ impl World {
             url: "sqlite::memory:".into(),
             pool_size: 1,
             durability_required: false,
+            mysql: store::MysqlOptions::default(),
         };
         let keyring =
             Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes))).unwrap();

@@ -8,5 +8,6 @@ mod conformance;
 mod environment;
 mod mysql;
 mod mysql_commit;
+mod mysql_open;
 mod sqlite;
 mod statements;
