@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::child::{pixwave, run, stderr, stdout};
-use crate::harness::{Folder, TestApp};
+use crate::harness::{Database, TestApp};
 
 /// The exit code and everything that was said.
 async fn check(folder: &Path) -> (Option<i32>, String) {
@@ -43,7 +43,7 @@ fn first(folder: &Path, query: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_by_hand_is_named() {
-    let mut app = TestApp::apart(Folder::new()).await;
+    let mut app = TestApp::apart(Database::Sqlite).await;
     let person = app.person_with(10_000).await;
     let payout = app.payout(&person, 1_000).await;
     app.ended(&person, &payout.id()).await;
