@@ -48,7 +48,7 @@ async fn broken_rules(app: &App) -> Result<Vec<(&'static str, String)>, StoreErr
 
 fn figures(check: &Check) -> Option<(&'static str, String)> {
     let count = check.broken.len();
-    (count > 0).then(|| (check.rule, format!("{count} rows break it")))
+    (count > 0).then(|| (check.rule, format!("rows that break it: {count}")))
 }
 
 fn stuck(depth: &QueueDepth, now: Moment) -> Option<(&'static str, String)> {
@@ -116,7 +116,7 @@ fn change(stored: &str, broken: &[(&'static str, String)], seed: &IdSeed) -> Opt
 mod tests {
     use super::*;
 
-    const RULE: (&str, &str) = ("a rule", "2 rows break it");
+    const RULE: (&str, &str) = ("a rule", "rows that break it: 2");
 
     fn broken() -> Vec<(&'static str, String)> {
         vec![(RULE.0, RULE.1.to_owned())]
@@ -135,7 +135,7 @@ mod tests {
         });
         assert_eq!(
             alerts.collect::<Vec<_>>(),
-            ["broken: a rule (2 rows break it)"]
+            ["broken: a rule (rows that break it: 2)"]
         );
         assert!(change("a rule", &broken(), &seed()).is_none());
         // Whole again: forgotten without an alert, and told anew when it breaks again.
