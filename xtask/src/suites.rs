@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::database::{Database, Kind, find_mysql};
 use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
-use crate::mariadb::Mariadb;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
 use crate::report::{Counts, Finished, counts_in, is_good, render};
@@ -272,11 +272,27 @@ fn mysql(plan: &Plan) -> Verdict {
     if let Err(reason) = install::ensure(&[MARIADB]) {
         return Ok(skipped(reason));
     }
-    let server = Mariadb::start()?;
-    println!("MariaDB at {}", server.url());
+    let (mut counts, mut notes) = mysql_on(plan, Kind::Mariadb)?;
+    // The same tests on a genuine MySQL, where there is one.
+    let (more, told) = match find_mysql() {
+        Ok(_) => mysql_on(plan, Kind::Mysql)?,
+        Err(reason) => skipped(format!(
+            "genuine MySQL: {reason} (PIXWAVE_TEST_MYSQLD names another program)"
+        )),
+    };
+    counts += more;
+    notes.extend(told);
+    Ok((counts, notes))
+}
+
+fn mysql_on(plan: &Plan, kind: Kind) -> Verdict {
+    let server = Database::start(kind)?;
+    println!("{kind:?} at {}", server.url());
     let mut commands = test_commands(plan, Leg::Mysql);
     commands.iter_mut().for_each(|command| {
-        command.env("PIXWAVE_TEST_MYSQL_URL", server.url());
+        command
+            .env("PIXWAVE_TEST_MYSQL_URL", server.url())
+            .env("PIXWAVE_TEST_MYSQL_CA", server.authority());
     });
     let outputs = commands
         .iter_mut()

@@ -39,6 +39,8 @@ pub mod sweeper;
 pub mod transactions;
 pub mod transfers;
 pub mod tries;
+pub mod turns;
 pub mod views;
 pub mod wallets;
+pub mod watch;
 pub mod worker;

@@ -1,8 +1,9 @@
 //! Test support, for development only: time and randomness held in the hand (`runtime`), waiting
-//! for a condition instead of for a while (`wait`), one MySQL database per test (`mysql`), and
-//! private Redis servers (`redis`).
+//! for a condition instead of for a while (`wait`), one MySQL database per test (`mysql`), a
+//! way to it that fails at COMMIT (`mysql_proxy`), and private Redis servers (`redis`).
 
 pub mod mysql;
+pub mod mysql_proxy;
 pub mod redis;
 pub mod runtime;
 pub mod wait;

@@ -16,8 +16,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct ServerProcess {
     child: Child,
     pub url: String,
-    /// E-mail and password of an operator.
-    pub operator: (String, String),
+    /// E-mail and password of an operator, when it names one.
+    pub operator: Option<(String, String)>,
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// The executable in this folder, with no environment but these variables.
@@ -54,9 +60,43 @@ pub fn stdout(output: &Output) -> String {
 }
 
 impl ServerProcess {
-    /// Returns when it serves.
+    /// Everything in one process; returns when it serves.
     pub async fn start(folder: &Path, variables: &[(&str, &str)]) -> ServerProcess {
+        ServerProcess::role(folder, &[], variables).await
+    }
+
+    /// A command that is not waited for.
+    pub fn spawn(mut command: Command) -> ServerProcess {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        ServerProcess {
+            child: command.spawn().expect("the executable starts"),
+            url: String::new(),
+            operator: None,
+        }
+    }
+
+    /// What these words of the command line start; returns when it serves.
+    pub async fn role(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> ServerProcess {
         let mut command = pixwave(folder, variables);
+        command.args(words);
+        ServerProcess::serving(command).await
+    }
+
+    /// Everything, where no file can grow past so many blocks of 512 bytes: a disk that is full.
+    pub async fn cramped(folder: &Path, blocks: u32) -> ServerProcess {
+        let roomy = pixwave(folder, &[]);
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"");
+        command.arg("-c").arg(script).arg(roomy.get_program());
+        command.env_clear().current_dir(folder);
+        for (name, value) in roomy.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        ServerProcess::serving(command).await
+    }
+
+    async fn serving(mut command: Command) -> ServerProcess {
         // Its log would only mix with the test's own output.
         command.stderr(Stdio::null());
         let mut child = command.spawn().expect("the executable starts");
@@ -83,7 +123,7 @@ impl ServerProcess {
         timeout(LIMIT, listen).await.expect("it serves in time");
         ServerProcess {
             url: url.unwrap_or_else(|| panic!("it ended: {:?}", child.try_wait())),
-            operator: operator.expect("it names an operator"),
+            operator,
             child,
         }
     }

@@ -1,0 +1,143 @@
+//! What each role does by itself, beside answering requests.
+//!
+//! Any number of processes may run each of these at once. The worker's jobs are leased. The
+//! sequencer numbers under a fence: several only wait for each other. The probes ask whatever gateway
+//! this process takes for closed. Everything else takes turns (`app::turns`), so that one process
+//! runs it in each period; it would be right without that, only wasteful. A database that one
+//! process has for itself needs no turns.
+
+use app::context::App;
+use app::ports::runtime::BoxFuture;
+use app::ports::store::StoreError;
+use app::turns::in_turn;
+use app::worker::{Held, repeat, repeat_on_bell, work_holding};
+use domain::time::Span;
+use futures::FutureExt as _;
+use futures::future::select;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::metrics;
+use crate::roles::{Role, Roles};
+
+const SWEEP: Span = Span::from_seconds(5);
+const PROBE: Span = Span::from_seconds(1);
+const POLL: Span = Span::from_seconds(15);
+const MATCH_SUSPENSE: Span = Span::from_seconds(60);
+const SCAN_RETURNS: Span = Span::from_seconds(3_600);
+const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
+
+/// The tasks of one process.
+pub struct Tasks {
+    pub running: JoinSet<&'static str>,
+    /// The jobs under way.
+    pub held: Held,
+}
+
+/// Starts what these roles do.
+pub fn start(app: &App, config: &Config, roles: &Roles, stop: &watch::Receiver<bool>) -> Tasks {
+    let mut tasks = Starter {
+        app: app.clone(),
+        is_shared: config.database.is_shared(),
+        stop: stop.clone(),
+        running: JoinSet::new(),
+    };
+    let held = Held::default();
+    if roles.has(Role::Worker) {
+        let work = work_holding(app.clone(), config.jobs_at_once, stop.clone(), held.clone());
+        tasks.spawn("worker", work.boxed());
+        let sequence = repeat_on_bell(app.clone(), "sequencer", stop.clone(), |app| async move {
+            app::sequencer::run_sequencer_once(&app).await.map(drop)
+        });
+        tasks.spawn("sequencer", sequence.boxed());
+        let probe = app::sweeper::probe;
+        let probe = repeat(app.clone(), "probes", PROBE, stop.clone(), probe);
+        tasks.spawn("probes", probe.boxed());
+        tasks.take_turns("sweeper", SWEEP, app::sweeper::sweep);
+        tasks.take_turns("poller", POLL, |app| async move {
+            app::poller::poll_received(&app).await.map(drop)
+        });
+        tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
+        tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
+        tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
+    }
+    if roles.has(Role::Monitor) {
+        tasks.check(config.process.check_interval);
+    }
+    tasks.spawn("metrics", metrics::upkeep(stop.clone()).boxed());
+    Tasks {
+        running: tasks.running,
+        held,
+    }
+}
+
+struct Starter {
+    app: App,
+    is_shared: bool,
+    stop: watch::Receiver<bool>,
+    running: JoinSet<&'static str>,
+}
+
+impl Starter {
+    fn spawn(&mut self, name: &'static str, task: BoxFuture<'static, ()>) {
+        self.running.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    fn take_turns<F>(
+        &mut self,
+        name: &'static str,
+        period: Span,
+        task: impl Fn(App) -> F + Clone + Send + 'static,
+    ) where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let task = self.turns(name, period, task);
+        self.spawn(name, task);
+    }
+
+    fn turns<F>(
+        &self,
+        name: &'static str,
+        period: Span,
+        task: impl Fn(App) -> F + Clone + Send + 'static,
+    ) -> BoxFuture<'static, ()>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let (app, stop) = (self.app.clone(), self.stop.clone());
+        let task = if self.is_shared {
+            let in_turn = move |app| in_turn(app, name, period, task.clone());
+            repeat(app, name, period, stop, in_turn).boxed()
+        } else {
+            repeat(app, name, period, stop, task).boxed()
+        };
+        // A scan of many payments is not waited for: it is cut between two of its steps, each of
+        // which is a commit or a look, and the next one finds what is left.
+        let stopped = stopped(self.stop.clone());
+        async move {
+            select(task, stopped.boxed()).await;
+        }
+        .boxed()
+    }
+
+    /// The checks read the whole ledger, so a start does not begin with them.
+    fn check(&mut self, interval: Span) {
+        let first = self.app.runtime.sleep(interval);
+        let stopped = stopped(self.stop.clone());
+        let checks = self.turns("checks", interval, app::watch::look);
+        let task = async move {
+            select(first, stopped.boxed()).await;
+            checks.await;
+        };
+        self.spawn("checks", task.boxed());
+    }
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Also when whoever would say so has gone.
+    let _told = stop.wait_for(|stop| *stop).await;
+}
