@@ -51,6 +51,10 @@ const SUITES: &[Suite] = &[
         run: redis,
     },
     Suite {
+        name: "soak",
+        run: soak,
+    },
+    Suite {
         name: "sdk",
         run: sdk,
     },
@@ -67,6 +71,9 @@ const SUITES: &[Suite] = &[
         run: readme_suite,
     },
 ];
+
+/// Suites that take too long for the gate: they run with `--full` or by their name.
+const ONLY_FULL: &[&str] = &["soak"];
 
 /// The names of all suites, for the usage text.
 pub fn names() -> String {
@@ -101,7 +108,8 @@ impl Plan {
             }
         }
         if plan.suites.is_empty() {
-            plan.suites = SUITES.iter().collect();
+            let wanted = |suite: &&Suite| plan.full || !ONLY_FULL.contains(&suite.name);
+            plan.suites = SUITES.iter().filter(wanted).collect();
         }
         Ok(plan)
     }
@@ -191,28 +199,31 @@ fn clippy(_: &Plan) -> Verdict {
 }
 
 /// The tests whose name holds `mysql` need a server and are the `mysql` suite, those with `redis` the
-/// `redis` suite; all others are `unit`.
+/// `redis` suite, those with `soak` the `soak` suite; all others are `unit`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leg {
     Unit,
     Mysql,
     Redis,
+    Soak,
 }
 
 impl Leg {
     const fn filter(self) -> &'static str {
         match self {
-            Leg::Unit => "not test(mysql) and not test(redis)",
+            Leg::Unit => "not test(mysql) and not test(redis) and not test(soak)",
             Leg::Mysql => "test(mysql)",
             Leg::Redis => "test(redis) and not test(mysql)",
+            Leg::Soak => "test(soak)",
         }
     }
 
     const fn words(self) -> &'static [&'static str] {
         match self {
-            Leg::Unit => &["--skip", "mysql", "--skip", "redis"],
+            Leg::Unit => &["--skip", "mysql", "--skip", "redis", "--skip", "soak"],
             Leg::Mysql => &["mysql"],
             Leg::Redis => &["redis", "--skip", "mysql"],
+            Leg::Soak => &["soak", "--nocapture"],
         }
     }
 }
@@ -237,6 +248,10 @@ fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
             leg.filter(),
         ]);
         let mut commands = vec![nextest];
+        if leg == Leg::Soak {
+            // Its figures are what it is run for.
+            commands[0].arg("--no-capture");
+        }
         if leg == Leg::Unit {
             commands.push(cargo(&[
                 "test",
@@ -307,6 +322,22 @@ fn redis(plan: &Plan) -> Verdict {
         return Ok(skipped(reason));
     }
     let mut commands = test_commands(plan, Leg::Redis);
+    commands.iter_mut().for_each(|command| {
+        command.env("PIXWAVE_TEST_REDIS_SERVER", "redis-server");
+    });
+    let outputs = commands
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
+/// Everything apart and one after the other taken away. It starts its own servers, to kill them.
+fn soak(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[MARIADB, REDIS]) {
+        return Ok(skipped(reason));
+    }
+    let mut commands = test_commands(plan, Leg::Soak);
     commands.iter_mut().for_each(|command| {
         command.env("PIXWAVE_TEST_REDIS_SERVER", "redis-server");
     });
@@ -459,7 +490,7 @@ fn readme_suite(_: &Plan) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Leg, Output, Plan, SUITES, judge, test_commands};
+    use super::{Counts, Leg, ONLY_FULL, Output, Plan, SUITES, judge, test_commands};
 
     fn output(text: &str, success: bool) -> Output {
         Output {
@@ -473,6 +504,8 @@ mod tests {
         let plan = Plan::parse(&["--full"]).expect("it is understood");
         assert!(plan.full);
         assert_eq!(plan.suites.len(), SUITES.len());
+        let plan = Plan::parse(&[]).expect("it is understood");
+        assert_eq!(plan.suites.len(), SUITES.len() - ONLY_FULL.len());
         let plan = Plan::parse(&["mysql", "unit"]).expect("they exist");
         assert_eq!(
             plan.suites
@@ -519,9 +552,10 @@ mod tests {
     fn plain(leg: Leg) -> Vec<String> {
         let skip = |name: &str| ["--skip".to_owned(), name.to_owned()];
         match leg {
-            Leg::Unit => [skip("mysql"), skip("redis")].concat(),
+            Leg::Unit => [skip("mysql"), skip("redis"), skip("soak")].concat(),
             Leg::Mysql => vec!["mysql".to_owned()],
             Leg::Redis => [&["redis".to_owned()][..], &skip("mysql")].concat(),
+            Leg::Soak => vec!["soak".to_owned(), "--nocapture".to_owned()],
         }
     }
 
@@ -532,9 +566,13 @@ mod tests {
             full: true,
         };
         for (leg, filter) in [
-            (Leg::Unit, "not test(mysql) and not test(redis)"),
+            (
+                Leg::Unit,
+                "not test(mysql) and not test(redis) and not test(soak)",
+            ),
             (Leg::Mysql, "test(mysql)"),
             (Leg::Redis, "test(redis) and not test(mysql)"),
+            (Leg::Soak, "test(soak)"),
         ] {
             let commands = test_commands(&plan, leg);
             let words: Vec<String> = commands[0]
@@ -546,7 +584,7 @@ mod tests {
             );
             // Without nextest the words after `--` say the same.
             assert!(
-                words.last().map(String::as_str) == Some(filter) || words.ends_with(&plain(leg)),
+                words.iter().any(|word| word == filter) || words.ends_with(&plain(leg)),
                 "{words:?}"
             );
         }

@@ -44,7 +44,7 @@ where
         return;
     };
     let name = unique_name();
-    execute(&server, &format!("CREATE DATABASE `{name}`")).await;
+    create_database(&server, &name).await;
     let outcome = std::panic::AssertUnwindSafe(body(database_url(&server, &name)))
         .catch_unwind()
         .await;
@@ -52,6 +52,14 @@ where
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Makes an empty database on a server.
+///
+/// # Panics
+/// When the server cannot be used.
+pub async fn create_database(server: &str, name: &str) {
+    execute(server, &format!("CREATE DATABASE `{name}`")).await;
 }
 
 /// The address of one database on a server; the server's own path, if any, is replaced.

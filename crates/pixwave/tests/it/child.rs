@@ -1,6 +1,6 @@
 //! The real executable as a process of its own, to be killed, stopped and asked.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -49,6 +49,22 @@ pub async fn run(mut command: Command) -> Output {
     let running = tokio::task::spawn_blocking(move || command.output());
     let output = timeout(LIMIT, running).await.expect("it ends in time");
     output.expect("it does not panic").expect("it starts")
+}
+
+/// The same with a line on its standard input.
+pub async fn typed(mut command: Command, line: &str) -> Output {
+    let line = format!("{line}\n");
+    command.stdin(Stdio::piped());
+    let running = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        // A command that refuses its arguments reads nothing.
+        let _unread = input.write_all(line.as_bytes());
+        drop(input);
+        child.wait_with_output().expect("it ends")
+    });
+    let output = timeout(LIMIT, running).await.expect("it ends in time");
+    output.expect("it does not panic")
 }
 
 pub fn stderr(output: &Output) -> String {

@@ -7,13 +7,9 @@ use testkit::wait_until;
 use tokio::time::Instant;
 
 use crate::child::{ServerProcess, free_port, pixwave, run, stderr, stdout};
-use crate::client::{Client, string};
+use crate::client::Client;
+use crate::fleet::{Fleet, KEY, customer, ended, fund, leave};
 use crate::harness::{Folder, LIMIT};
-
-/// A variable and its value.
-type Variable<'a> = (&'a str, &'a str);
-
-const KEY: Variable<'_> = ("APP_KEY", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_belongs_to_all_and_a_role_says_what_it_lacks() {
@@ -152,103 +148,6 @@ async fn the_sandbox_runs_without_a_database_and_stays_where_it_was() {
     }
     assert_eq!(ports[0], ports[1]);
     assert!(!folder.0.join("pixwave.db").exists());
-}
-
-/// Everything apart, on one database.
-struct Fleet {
-    folder: Folder,
-    database: String,
-    shared: String,
-    webhooks: String,
-    drain_delay: &'static str,
-}
-
-impl Fleet {
-    fn new(database: String, payments_port: u16, drain_delay: &'static str) -> Fleet {
-        let folder = Folder::new();
-        let shared = folder.0.join("shared").display().to_string();
-        Fleet {
-            folder,
-            database,
-            shared,
-            webhooks: format!("http://127.0.0.1:{payments_port}"),
-            drain_delay,
-        }
-    }
-
-    fn variables(&self) -> [Variable<'_>; 7] {
-        [
-            ("DATABASE_URL", &self.database),
-            ("DB_DURABILITY", "accepted"),
-            KEY,
-            ("SANDBOX_FOLDER", &self.shared),
-            ("SANDBOX_WEBHOOK_URL", &self.webhooks),
-            ("DRAIN_DELAY", self.drain_delay),
-            ("DB_POOL_SIZE", "8"),
-        ]
-    }
-
-    async fn command(&self, words: &[&str]) {
-        let mut command = pixwave(&self.folder.0, &self.variables());
-        command.args(words);
-        let output = run(command).await;
-        assert!(
-            output.status.success(),
-            "{words:?}: {}{}",
-            stdout(&output),
-            stderr(&output)
-        );
-    }
-
-    async fn start(&self, words: &[&str]) -> ServerProcess {
-        ServerProcess::role(&self.folder.0, words, &self.variables()).await
-    }
-
-    async fn start_at(&self, port: u16, words: &[&str]) -> ServerProcess {
-        let port = port.to_string();
-        let variables = [&self.variables()[..], &[("HTTP_PORT", port.as_str())]].concat();
-        ServerProcess::role(&self.folder.0, words, &variables).await
-    }
-}
-
-/// Ends a process in good order.
-async fn leave(mut process: ServerProcess) {
-    process.signal("TERM");
-    assert!(process.ended().await.success(), "it did not end well");
-}
-
-/// A customer with a session, made by `accounts`.
-async fn customer(accounts: &Client) -> String {
-    let body = crate::harness::newcomer();
-    accounts.post("/v1/users", &body).expect(201).await;
-    let body = json!({"email": body["email"], "password": body["password"]});
-    let session = accounts.post("/v1/sessions", &body).expect(201).await;
-    string(&session.body, "token")
-}
-
-/// Money by a charge: created by a worker, paid at the sandbox, learnt by a notification or a look.
-async fn fund(payments: &Client, sandbox: &Client, token: &str, amount: i64) {
-    let charge = payments
-        .post("/v1/charges", &json!({"amount_cents": amount}))
-        .by(token)
-        .key("fund")
-        .wait(10)
-        .expect(201)
-        .await;
-    let path = format!("/sandbox/charges/{}/pay", string(&charge.body, "txid"));
-    sandbox.post(&path, &json!({})).expect(200).await;
-    let id = charge.id();
-    let paid = ended(payments, token, &id).await;
-    assert_eq!(paid["stage"], "paid", "{paid}");
-}
-
-async fn ended(payments: &Client, token: &str, id: &str) -> Value {
-    let path = format!("/v1/transactions/{id}");
-    wait_until(&format!("the end of {id}"), LIMIT * 2, || async {
-        let seen = payments.get(&path).by(token).wait(1).await.body;
-        (seen["status"] != "pending").then_some(seen)
-    })
-    .await
 }
 
 mod mysql {
