@@ -16,7 +16,7 @@ use crate::jobs;
 use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_overdue;
 use crate::payouts::inside::INSIDE_PREFIX;
-use crate::payouts::job_row;
+use crate::payouts::job;
 use crate::ports::store::{
     Locks, PayInRow, StoreError, TransactionFilter, TransactionRecord, TransactionRow, Write,
 };
@@ -103,9 +103,7 @@ async fn give_job(app: &App, id: TransactionId) -> Result<(), StoreError> {
                 Some((kind, found)) => {
                     let mut row = found.row.clone();
                     row.updated_at = seed.now;
-                    // Another sweeper may have given it one since it was listed.
-                    let row = job_row(&mut seed.start(), kind, &row);
-                    Decision::Commit(vec![Write::EnsureJob(row)], ())
+                    Decision::Commit(vec![job(&mut seed.start(), kind, &row)], ())
                 }
                 None => Decision::Refuse(()),
             }

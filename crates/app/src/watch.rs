@@ -1,5 +1,5 @@
-//! What the monitor does by itself: runs the checks and looks at the queue, and raises an alert for
-//! each rule that has newly broken.
+//! What the monitor does by itself: runs the checks, looks at the queue more often, and raises an
+//! alert for each rule that has newly broken.
 //!
 //! A rule that stays broken is told once. Which ones are known to be broken stands in a setting, in
 //! the same commit as the alerts, so that several monitors tell each once. An alert says which rule
@@ -15,8 +15,9 @@ use crate::context::{App, CommitError, Decision, IdSeed};
 use crate::events;
 use crate::ports::store::{AlertRow, Locks, QueueDepth, StoreError, Write};
 
-/// The setting with the rules that are known to be broken, one a line.
+/// The settings with the rules that are known to be broken, one a line.
 const KNOWN: &str = "monitor.broken";
+const KNOWN_OF_QUEUE: &str = "monitor.queue";
 const INVARIANT_BROKEN: &str = "invariant_broken";
 /// A job that has been ready for so long finds no worker.
 const QUEUE_PATIENCE: Span = Span::from_seconds(120);
@@ -24,7 +25,7 @@ const QUEUE_RULE: &str = "a ready job finds a worker within two minutes";
 /// What a payment between two reads can break is whole again by then.
 const SECOND_LOOK: Span = Span::from_seconds(5);
 
-/// One look at everything.
+/// Runs all checks.
 ///
 /// # Errors
 /// The store's.
@@ -35,15 +36,22 @@ pub async fn look(app: App) -> Result<(), StoreError> {
         let again = broken_rules(&app).await?;
         broken.retain(|(rule, _)| again.iter().any(|(other, _)| other == rule));
     }
-    tell(&app, broken).await
+    tell(&app, KNOWN, broken).await
+}
+
+/// Looks for jobs that no worker takes, which is one small read.
+///
+/// # Errors
+/// The store's.
+pub async fn look_at_queue(app: App) -> Result<(), StoreError> {
+    let stuck = stuck(&app.store.queue_depth().await?, app.now());
+    tell(&app, KNOWN_OF_QUEUE, stuck.into_iter().collect()).await
 }
 
 /// Each broken rule with how it is broken, in figures.
 async fn broken_rules(app: &App) -> Result<Vec<(&'static str, String)>, StoreError> {
     let checks = check(app).await?;
-    let mut broken: Vec<(&'static str, String)> = checks.iter().filter_map(figures).collect();
-    broken.extend(stuck(&app.store.queue_depth().await?, app.now()));
-    Ok(broken)
+    Ok(checks.iter().filter_map(figures).collect())
 }
 
 fn figures(check: &Check) -> Option<(&'static str, String)> {
@@ -64,21 +72,28 @@ fn stuck(depth: &QueueDepth, now: Moment) -> Option<(&'static str, String)> {
 }
 
 /// Remembers what is broken and raises an alert for what was not before.
-async fn tell(app: &App, broken: Vec<(&'static str, String)>) -> Result<(), StoreError> {
+async fn tell(
+    app: &App,
+    known: &'static str,
+    broken: Vec<(&'static str, String)>,
+) -> Result<(), StoreError> {
     for (rule, figures) in &broken {
         tracing::error!(rule, figures, "a rule is broken");
     }
     let seed = app.ids();
     let locks = Locks {
-        settings: vec![KNOWN.to_owned()],
+        settings: vec![known.to_owned()],
         ..Locks::default()
     };
     let told = app.commit("tell_broken", locks, move |locked| {
-        let stored = locked.settings.get(KNOWN).map_or("", String::as_str);
-        match change(stored, &broken, &seed) {
-            Some(writes) => Decision::Commit(writes, ()),
-            None => Decision::Refuse(()),
-        }
+        let stored = locked.settings.get(known).map_or("", String::as_str);
+        let Some((value, alerts)) = change(stored, &broken, &seed) else {
+            return Decision::Refuse(());
+        };
+        let name = known.to_owned();
+        let mut writes = vec![Write::PutSetting { name, value }];
+        writes.extend(alerts);
+        Decision::Commit(writes, ())
     });
     match told.await {
         Ok(()) | Err(CommitError::Refused(())) => Ok(()),
@@ -86,18 +101,19 @@ async fn tell(app: &App, broken: Vec<(&'static str, String)>) -> Result<(), Stor
     }
 }
 
-/// What has to be written; `None` when nothing has changed.
-fn change(stored: &str, broken: &[(&'static str, String)], seed: &IdSeed) -> Option<Vec<Write>> {
+/// What is known from now on, and the alerts that tell what is new; `None` when nothing has changed.
+fn change(
+    stored: &str,
+    broken: &[(&'static str, String)],
+    seed: &IdSeed,
+) -> Option<(String, Vec<Write>)> {
     let known: BTreeSet<&str> = stored.lines().collect();
     let now: BTreeSet<&str> = broken.iter().map(|(rule, _)| *rule).collect();
     if known == now {
         return None;
     }
     let mut ids = seed.start();
-    let mut writes = vec![Write::PutSetting {
-        name: KNOWN.to_owned(),
-        value: now.iter().copied().collect::<Vec<_>>().join("\n"),
-    }];
+    let mut alerts = Vec::new();
     for (rule, figures) in broken.iter().filter(|(rule, _)| !known.contains(rule)) {
         let alert = AlertRow {
             id: AlertId::from_bytes(ids.make()),
@@ -107,9 +123,9 @@ fn change(stored: &str, broken: &[(&'static str, String)], seed: &IdSeed) -> Opt
             message: format!("broken: {rule} ({figures})"),
             raised_at: seed.now,
         };
-        writes.extend(events::alert(&mut ids, alert));
+        alerts.extend(events::alert(&mut ids, alert));
     }
-    Some(writes)
+    Some((now.iter().copied().collect::<Vec<_>>().join("\n"), alerts))
 }
 
 #[cfg(test)]
@@ -128,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_rule_is_told_when_it_breaks_and_not_while_it_stays_broken() {
-        let writes = change("", &broken(), &seed()).expect("news");
+        let (known, writes) = change("", &broken(), &seed()).expect("news");
+        assert_eq!(known, RULE.0);
         let alerts = writes.iter().filter_map(|write| match write {
             Write::InsertAlert(alert) => Some(alert.message.as_str()),
             _ => None,
@@ -139,8 +156,8 @@ mod tests {
         );
         assert!(change("a rule", &broken(), &seed()).is_none());
         // Whole again: forgotten without an alert, and told anew when it breaks again.
-        let healed = change("a rule", &[], &seed()).expect("news");
-        assert!(matches!(&healed[..], [Write::PutSetting { value, .. }] if value.is_empty()));
+        let (known, alerts) = change("a rule", &[], &seed()).expect("news");
+        assert!(known.is_empty() && alerts.is_empty());
         assert!(change("", &[], &seed()).is_none());
     }
 

@@ -25,6 +25,7 @@ const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
+const LOOK_AT_QUEUE: Span = Span::from_seconds(30);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
 const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
 
@@ -63,6 +64,7 @@ pub fn start(app: &App, config: &Config, roles: &Roles, stop: &watch::Receiver<b
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
     }
     if roles.has(Role::Monitor) {
+        tasks.take_turns("queue", LOOK_AT_QUEUE, app::watch::look_at_queue);
         tasks.check(config.process.check_interval);
     }
     tasks.spawn("metrics", metrics::upkeep(stop.clone()).boxed());

@@ -14,6 +14,7 @@
 //! - *Names of keys*: MySQL 8 puts the table before the key in "duplicate entry", MariaDB does not.
 //! - *Statements*: no `RETURNING` (MariaDB alone), no row alias in an insert, no `FOR UPDATE OF`
 //!   (MySQL alone). `SKIP LOCKED` is what asks for MySQL 8.0 and MariaDB 10.6.
+//! - *Functions*: MySQL 9.7 knows `MD5` no more; `SHA2` is in all of them.
 //! - *DDL*: every statement commits by itself on both, so a migration is marked before it runs and
 //!   taken up again where it stopped.
 //! - *The version*: MariaDB tells its name in it, and from some drivers hides behind `5.5.5-`.

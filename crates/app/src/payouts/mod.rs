@@ -441,7 +441,7 @@ pub(crate) fn ensured_job(ids: &mut crate::context::Ids, row: &TransactionRow) -
     Write::EnsureJob(job_row(ids, kind, row))
 }
 
-pub(crate) fn job_row(ids: &mut crate::context::Ids, kind: &str, row: &TransactionRow) -> JobRow {
+fn job_row(ids: &mut crate::context::Ids, kind: &str, row: &TransactionRow) -> JobRow {
     JobRow {
         id: JobId::from_bytes(ids.make()),
         kind: kind.to_owned(),

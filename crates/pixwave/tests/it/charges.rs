@@ -11,7 +11,6 @@ use crate::client::{cents, string};
 use crate::harness::{Database, EFI, GATEWAYS, LIMIT, MERCADO_PAGO, Person, TestApp, brisk};
 
 both_databases!(
-    an_expired_charge_may_still_be_paid_late,
     a_charge_is_created_paid_and_credited_once,
     creation_without_waiting_answers_at_once,
     a_payment_is_found_without_its_webhook,
@@ -347,10 +346,11 @@ async fn a_gateway_takes_money_back(database: Database) {
 
 /// Expiry is the gateway's word, not our clock's alone; a payment after it is credited all the same.
 /// The shortest expiry is a minute of real time, which this test spends looking.
-async fn an_expired_charge_may_still_be_paid_late(database: Database) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_charge_may_still_be_paid_late() {
     let mut settings = brisk();
     settings.expiry_grace = Span::from_millis(500);
-    let app = TestApp::with_settings(database, settings).await;
+    let app = TestApp::with_settings(Database::Sqlite, settings).await;
     let person = app.person().await;
     let charge = app
         .charge_of(

@@ -164,8 +164,8 @@ async fn sigterm_lets_work_end(database: Database) {
 async fn a_worker_slower_than_its_lease_is_overtaken(database: Database) {
     let mut settings = brisk();
     without_circuits(&mut settings);
-    settings.job_lease = Span::from_millis(200);
-    let app = TestApp::with_call_limit(database, settings, Span::from_millis(100)).await;
+    settings.job_lease = Span::from_millis(500);
+    let app = TestApp::with_call_limit(database, settings, Span::from_millis(300)).await;
     let person = app.person_with(5_000).await;
     let fault = json!({"operation": "payout", "mode": "slow", "latency_ms": 1_500, "times": 1});
     app.fault(EFI, fault).await;

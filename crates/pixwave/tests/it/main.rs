@@ -3,11 +3,11 @@
 //! [`harness::TestApp`] starts the server in this process, with a database of its own and free
 //! ports; [`client`] is a typed client that says which status it expects; [`oracle`] compares, at
 //! the end of every test, what was told with what the sandbox's central bank settled. `crash` and
-//! `startup` run the real executable; `roles` runs several at once. Behavior that must not depend on the
+//! `startup` run the real executable, `roles` several at once. Behavior that must not depend on the
 //! database is written once and run on SQLite and on MySQL ([`both_databases`]). On SQLite alone run
-//! what is about its file (`startup`, `tampering`, a full disk) and what never reaches the database
-//! or is about something else (`redis`, `review_commands`, `simulate`); `roles` says by itself what
-//! needs MySQL.
+//! what is about its file (`startup`, `tampering`, a full disk), what takes a minute by the clock (a
+//! charge paid late), and what is about something else (`redis`, `review_commands`, `simulate`).
+//! `roles` says by itself what needs MySQL.
 
 /// Tests of one module, on each database: `async fn name(database: Database)`.
 macro_rules! both_databases {

@@ -93,8 +93,8 @@ async fn a_user_who_may_only_read_serves_nothing_but_may_check() {
         let user = format!("reader_{}", &name[name.len() - 12..]);
         let mut root = raw(&environment.url).await;
         for statement in [
-            format!("CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY 'hidden'"),
-            format!("GRANT SELECT ON `{name}`.* TO '{user}'@'127.0.0.1'"),
+            format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'hidden'"),
+            format!("GRANT SELECT ON `{name}`.* TO '{user}'@'%'"),
         ] {
             root.query_drop(statement).await.unwrap();
         }
@@ -118,7 +118,7 @@ async fn a_user_who_may_only_read_serves_nothing_but_may_check() {
             refusal(&config).await,
             OpenError::NoDatabase("mysql".into())
         );
-        root.query_drop(format!("DROP USER '{user}'@'127.0.0.1'"))
+        root.query_drop(format!("DROP USER '{user}'@'%'"))
             .await
             .unwrap();
         root.disconnect().await.unwrap();
