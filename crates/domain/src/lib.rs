@@ -4,6 +4,7 @@
 //! draws are parameters, text goes in and typed values come out. Everything else in the workspace
 //! depends on this crate and this crate depends on nobody.
 
+pub mod address;
 pub mod allowance;
 pub mod charge;
 pub mod circuit;
@@ -26,3 +27,4 @@ pub mod spi;
 pub mod status;
 pub mod tax_id;
 pub mod time;
+pub mod webhook;
