@@ -13,6 +13,7 @@ mod keyring;
 mod lite;
 mod migrate;
 mod my;
+mod outbound;
 mod query;
 mod rows;
 mod store;
