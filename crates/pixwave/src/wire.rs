@@ -194,6 +194,7 @@ pub fn build_app(
     runtime: Arc<dyn Runtime>,
 ) -> App {
     App {
+        outbound: store.clone(),
         store,
         gateways: Arc::new(clients),
         runtime,
