@@ -31,9 +31,13 @@ use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
+use app::ports::webhooks::WebhookSender;
 use domain::gateway::{Gateway, Operation};
 use domain::time::Span;
-use platform::{Limits, Link, RedisAvailability, RedisTries, WithTwin};
+use platform::{
+    Limits, Link, RedisAvailability, RedisTries, SystemLookup, WebhookClient, WebhookLimits,
+    WithTwin,
+};
 use sandbox::{Sandbox, SandboxConfig};
 use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
@@ -57,6 +61,7 @@ const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
+const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
 const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
 
@@ -149,6 +154,11 @@ async fn assemble(
         }
     };
 
+    let webhooks: Arc<dyn WebhookSender> = Arc::new(WebhookClient::new(
+        app.settings.webhooks.allow_private,
+        WebhookLimits::STANDARD,
+        Arc::new(SystemLookup),
+    )?);
     let (stop, stopping) = watch::channel(false);
     let standard = ApiOptions::all();
     let options = ApiOptions {
@@ -167,7 +177,13 @@ async fn assemble(
         router = router.merge(sandbox.control_router());
     }
     let server = tokio::spawn(serve::serve(listener, router, stopping.clone()));
-    let tasks = start_tasks(&app, config.jobs_at_once, &stopping);
+    let mut tasks = start_tasks(&app, config.jobs_at_once, &stopping);
+    start_webhooks(
+        &mut tasks,
+        &app,
+        (webhooks, config.webhooks_at_once),
+        &stopping,
+    );
     Ok(Running {
         url,
         address,
@@ -357,6 +373,36 @@ fn start_tasks(
     );
     start("reversals", Box::pin(scan));
     tasks
+}
+
+fn start_webhooks(
+    tasks: &mut JoinSet<&'static str>,
+    app: &App,
+    (sender, at_once): (Arc<dyn WebhookSender>, usize),
+    stop: &watch::Receiver<bool>,
+) {
+    use app::webhooks::{deliver, relay, sweep};
+    let relay = relay::run(app.clone(), stop.clone());
+    let deliver = deliver::work(app.clone(), sender, at_once, stop.clone());
+    let sweep = app::worker::repeat(
+        app.clone(),
+        "webhook sweeper",
+        SWEEP_WEBHOOKS,
+        stop.clone(),
+        sweep,
+    );
+    tasks.spawn(async move {
+        relay.await;
+        "webhook relay"
+    });
+    tasks.spawn(async move {
+        deliver.await;
+        "webhooks"
+    });
+    tasks.spawn(async move {
+        sweep.await;
+        "webhook sweeper"
+    });
 }
 
 impl Running {
