@@ -9,6 +9,7 @@ use app::commands::{
     SignUpRefusal,
 };
 use app::ports::store::StoreError;
+use app::webhooks::{UrlFault, WebhookRefusal};
 use axum::response::{IntoResponse, Response};
 use domain::money::Money;
 use domain::review::ApprovalRefusal;
@@ -51,6 +52,8 @@ codes! {
     NotInReview = "not_in_review", CONFLICT, "The payment is not in review";
     ProposalClosed = "proposal_closed", CONFLICT, "The proposal is not open any more";
     EvidenceChanged = "evidence_changed", CONFLICT, "More is known than when it was proposed";
+    LimitReached = "limit_reached", CONFLICT, "The account has as many as it may have";
+    EndpointDisabled = "endpoint_disabled", CONFLICT, "Nothing is sent to a disabled endpoint";
     AlreadyDispatched = "already_dispatched", CONFLICT, "The transaction can no longer be cancelled";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is above 256 KiB";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields cannot be accepted";
@@ -348,6 +351,34 @@ impl From<CancelRefusal> for Problem {
                 )
             },
             CancelRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WebhookRefusal> for Problem {
+    fn from(refusal: WebhookRefusal) -> Problem {
+        match refusal {
+            WebhookRefusal::NotFound => Problem::not_found(),
+            WebhookRefusal::Url(fault) => {
+                let code = match fault {
+                    UrlFault::TooLong => "too_long",
+                    UrlFault::Unreadable => "invalid_url",
+                    UrlFault::NotHttps => "not_https",
+                    UrlFault::Credentials => "credentials",
+                    UrlFault::Fragment => "fragment",
+                    UrlFault::PrivateHost => "private_host",
+                };
+                Problem::field("url", code, fault.to_string())
+            }
+            WebhookRefusal::TooMany { limit } => Problem::new(
+                Code::LimitReached,
+                format!("An account has at most {limit} webhook endpoints."),
+            ),
+            WebhookRefusal::Disabled => Problem::new(
+                Code::EndpointDisabled,
+                "Enable the endpoint first: what waits for it is sent then.",
+            ),
+            WebhookRefusal::Store(error) => error.into(),
         }
     }
 }

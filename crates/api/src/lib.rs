@@ -18,6 +18,7 @@ mod payments;
 mod routes;
 mod throttle;
 mod trace;
+mod webhooks;
 mod wire;
 
 use std::sync::Arc;

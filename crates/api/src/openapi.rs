@@ -28,6 +28,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Wallets", "Balances and statements."),
     ("Payments", "Charges, payouts, transfers, refunds."),
     ("Events", "What happened, as it happens."),
+    (
+        "Webhooks",
+        "Events sent to your servers, and what became of each.",
+    ),
     ("Operations", "For operators."),
     ("Gateways", "Where the gateways send their notifications."),
     ("Health", "For probes."),

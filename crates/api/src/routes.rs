@@ -15,7 +15,7 @@ use crate::Api;
 pub enum Area {
     /// Users, sessions, API keys.
     Accounts,
-    /// Wallets, charges, payouts, transfers, refunds, transactions; gateway webhooks; the description.
+    /// Wallets, charges, payouts, transfers, refunds, transactions; webhooks in and out; the description.
     Payments,
     /// Operators' views and the event stream.
     Monitor,
@@ -116,6 +116,14 @@ endpoints! {
         gateways::receive_mercado_pago,
         gateways::receive_efi,
         gateways::receive_efi_pix,
+        webhooks::create_endpoint,
+        webhooks::list_endpoints,
+        webhooks::show_endpoint,
+        webhooks::change_endpoint,
+        webhooks::delete_endpoint,
+        webhooks::rotate_secret,
+        webhooks::list_deliveries,
+        webhooks::replay_delivery,
         ops::show_openapi,
         ops::show_docs,
     }

@@ -24,17 +24,20 @@ pub enum Scope {
     Payouts,
     Transfers,
     Refunds,
+    /// Webhook endpoints and their deliveries.
+    Webhooks,
     /// Gateways, alerts, jobs, audit, resolutions.
     Operator,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 7] = [
         Scope::Read,
         Scope::Charges,
         Scope::Payouts,
         Scope::Transfers,
         Scope::Refunds,
+        Scope::Webhooks,
         Scope::Operator,
     ];
 
@@ -45,6 +48,7 @@ impl Scope {
             Scope::Payouts => "payouts",
             Scope::Transfers => "transfers",
             Scope::Refunds => "refunds",
+            Scope::Webhooks => "webhooks",
             Scope::Operator => "operator",
         }
     }

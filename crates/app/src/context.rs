@@ -20,10 +20,12 @@ use tokio::sync::Notify;
 use crate::availability::Availability;
 use crate::guards::Guards;
 use crate::ports::gateway::GatewayClient;
+use crate::ports::outbound::OutboundStore;
 use crate::ports::runtime::Runtime;
 use crate::ports::store::{
     Answer, Locked, Locks, Store, StoreError, Unit, UnitResult, Verdict, Write,
 };
+use crate::webhooks::WebhookSettings;
 
 /// What the operator may set, with the defaults of the embedded mode.
 #[derive(Clone, Debug)]
@@ -69,6 +71,7 @@ pub struct Settings {
     pub session_length: Span,
     /// Runs of a job that may fail before it is buried (or its payment reviewed).
     pub job_tries: u32,
+    pub webhooks: WebhookSettings,
 }
 
 impl Settings {
@@ -117,6 +120,7 @@ impl Settings {
             expiry_grace: Span::from_seconds(60),
             session_length: Span::from_days(7),
             job_tries: 10,
+            webhooks: WebhookSettings::standard(),
         }
     }
 
@@ -133,6 +137,8 @@ impl Settings {
 #[derive(Clone)]
 pub struct App {
     pub store: Arc<dyn Store>,
+    /// The same store, for what leaves by the event stream.
+    pub outbound: Arc<dyn OutboundStore>,
     pub gateways: Arc<BTreeMap<Gateway, Arc<dyn GatewayClient>>>,
     pub runtime: Arc<dyn Runtime>,
     pub settings: Arc<Settings>,

@@ -5,9 +5,13 @@
 
 use domain::ids::EventId;
 use domain::time::Moment;
-use serde_json::json;
+use domain::webhook::DisabledReason;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::context::Ids;
+use crate::ports::outbound::EndpointRow;
 use crate::ports::store::{AlertRow, EventRow, PayInRow, TransactionRow, Write};
 
 /// The closed list of event types.
@@ -47,8 +51,79 @@ pub const EVENT_TYPES: &[&str] = &[
     "refund.rejected",
     "suspense.resolved",
     "transaction.corrected",
+    "webhook_endpoint.disabled",
     "alert.raised",
 ];
+
+/// Types of which operators alone hear.
+const OPERATORS_TYPES: &[&str] = &["suspense.resolved", "alert.raised"];
+
+/// The types of events that belong to a user.
+pub fn owners_types() -> impl Iterator<Item = &'static str> {
+    EVENT_TYPES
+        .iter()
+        .copied()
+        .filter(|kind| !OPERATORS_TYPES.contains(kind))
+}
+
+/// An event as everybody outside sees it, whichever way it takes: JSON on one line.
+pub fn published(row: &EventRow) -> String {
+    let published = Published {
+        id: row.id.to_string(),
+        r#type: &row.kind,
+        position: row.position,
+        transaction_id: row.transaction_id.map(|id| id.to_string()),
+        transaction_version: row.transaction_version,
+        wallet_id: row.wallet_id.map(|id| id.to_string()),
+        occurred_at: rfc_3339(row.occurred_at),
+        data: serde_json::from_str(&row.body).unwrap_or_default(),
+    };
+    serde_json::to_string(&published).expect("an event is plain data")
+}
+
+#[derive(Serialize)]
+struct Published<'a> {
+    id: String,
+    r#type: &'a str,
+    position: Option<u64>,
+    transaction_id: Option<String>,
+    transaction_version: Option<u64>,
+    wallet_id: Option<String>,
+    occurred_at: String,
+    data: Value,
+}
+
+/// In UTC with six decimals, like every time that the API shows.
+fn rfc_3339(moment: Moment) -> String {
+    let timestamp = Timestamp::from_microsecond(moment.micros()).unwrap_or(Timestamp::MAX);
+    format!("{timestamp:.6}")
+}
+
+/// Nothing is sent to an endpoint any more, by itself; its owner hears of it by the other ways.
+pub fn endpoint_disabled(
+    ids: &mut Ids,
+    endpoint: &EndpointRow,
+    reason: DisabledReason,
+    at: Moment,
+) -> Write {
+    let body = json!({
+        "endpoint_id": endpoint.id.to_string(),
+        "reason": reason.as_str(),
+        "failures": endpoint.health.failures,
+        "failing_since": endpoint.health.failing_since.map(rfc_3339),
+    });
+    Write::InsertEvent(EventRow {
+        id: EventId::from_bytes(ids.make()),
+        kind: "webhook_endpoint.disabled".to_owned(),
+        transaction_id: None,
+        transaction_version: None,
+        wallet_id: None,
+        user_id: Some(endpoint.user_id),
+        body: body.to_string(),
+        occurred_at: at,
+        position: None,
+    })
+}
 
 /// The event of this version of the row. `kind` is one of [`EVENT_TYPES`].
 pub fn of_transaction(ids: &mut Ids, row: &TransactionRow, kind: &str) -> Write {

@@ -90,6 +90,10 @@ ids! {
     IncidentId = "inc";
     /// What one operator proposes for a payment in review.
     ProposalId = "prp";
+    /// Where a customer receives events.
+    WebhookEndpointId = "whe";
+    /// One event on its way to one endpoint.
+    DeliveryId = "dlv";
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 #[macro_use]
 mod names;
 
+pub mod address;
 pub mod allowance;
 pub mod charge;
 pub mod circuit;
@@ -29,3 +30,4 @@ pub mod spi;
 pub mod status;
 pub mod tax_id;
 pub mod time;
+pub mod webhook;

@@ -6,10 +6,14 @@
 //! runs it in each period; it would be right without that, only wasteful. A database that one
 //! process has for itself needs no turns.
 
+use std::sync::Arc;
+
 use app::context::App;
 use app::ports::runtime::BoxFuture;
 use app::ports::store::StoreError;
+use app::ports::webhooks::WebhookSender;
 use app::turns::in_turn;
+use app::webhooks::{deliver, relay};
 use app::worker::{Held, repeat, repeat_on_bell, work_holding};
 use domain::time::Span;
 use futures::FutureExt as _;
@@ -26,6 +30,7 @@ const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
 const LOOK_AT_QUEUE: Span = Span::from_seconds(30);
+const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
 const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
 
@@ -37,7 +42,13 @@ pub struct Tasks {
 }
 
 /// Starts what these roles do.
-pub fn start(app: &App, config: &Config, roles: &Roles, stop: &watch::Receiver<bool>) -> Tasks {
+pub fn start(
+    app: &App,
+    config: &Config,
+    roles: &Roles,
+    webhooks: (Arc<dyn WebhookSender>, usize),
+    stop: &watch::Receiver<bool>,
+) -> Tasks {
     let mut tasks = Starter {
         app: app.clone(),
         is_shared: config.database.is_shared(),
@@ -62,6 +73,7 @@ pub fn start(app: &App, config: &Config, roles: &Roles, stop: &watch::Receiver<b
         tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
         tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
+        tasks.webhooks(webhooks);
     }
     if roles.has(Role::Monitor) {
         tasks.take_turns("queue", LOOK_AT_QUEUE, app::watch::look_at_queue);
@@ -124,6 +136,15 @@ impl Starter {
             select(task, stopped.boxed()).await;
         }
         .boxed()
+    }
+
+    /// The relay is held by one process at a time, deliveries are leased.
+    fn webhooks(&mut self, (sender, at_once): (Arc<dyn WebhookSender>, usize)) {
+        let (app, stop) = (self.app.clone(), self.stop.clone());
+        let deliver = deliver::work(app.clone(), sender, at_once, stop.clone());
+        self.spawn("webhooks", deliver.boxed());
+        self.spawn("webhook relay", relay::run(app, stop).boxed());
+        self.take_turns("webhook sweeper", SWEEP_WEBHOOKS, app::webhooks::sweep);
     }
 
     /// The checks read the whole ledger, so a start does not begin with them.

@@ -32,8 +32,12 @@ use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
+use app::ports::webhooks::WebhookSender;
 use domain::gateway::{Gateway, Operation};
-use platform::{Limits, Link, RedisAvailability, RedisTries, WithTwin};
+use platform::{
+    Limits, Link, RedisAvailability, RedisTries, SystemLookup, WebhookClient, WebhookLimits,
+    WithTwin,
+};
 use sandbox::{Sandbox, SandboxConfig};
 use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
@@ -186,6 +190,11 @@ async fn assemble(
         }
     };
 
+    let webhooks: Arc<dyn WebhookSender> = Arc::new(WebhookClient::new(
+        app.settings.webhooks.allow_private,
+        WebhookLimits::STANDARD,
+        Arc::new(SystemLookup),
+    )?);
     let (stop, stopping) = watch::channel(false);
     let (closing, closed) = watch::channel(false);
     let (stage, stages) = watch::channel(Stage::Serving);
@@ -209,7 +218,8 @@ async fn assemble(
         router = router.merge(sandbox.control_router());
     }
     let server = tokio::spawn(serve::serve(listener, router, stages));
-    let tasks = tasks::start(&app, &config, &roles, &stopping);
+    let webhooks = (webhooks, config.webhooks_at_once);
+    let tasks = tasks::start(&app, &config, &roles, webhooks, &stopping);
     Ok(Running {
         url,
         address,
@@ -240,6 +250,7 @@ pub fn build_app(
     runtime: Arc<dyn Runtime>,
 ) -> App {
     App {
+        outbound: store.clone(),
         store,
         gateways: Arc::new(clients),
         runtime,

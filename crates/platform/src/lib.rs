@@ -1,6 +1,7 @@
-//! Adapters of rented services: Redis, which shares hints and counts between processes.
+//! Adapters of what stands outside: Redis, which shares hints and counts between processes, and the
+//! servers of customers, to which webhooks are sent ([`WebhookClient`]).
 //!
-//! Nothing here is truth. What Redis holds may vanish at any moment and come back empty; everything
+//! Nothing of Redis is truth. What Redis holds may vanish at any moment and come back empty; everything
 //! has a twin in the process that takes over at once. [`RedisAddress`] says where it is, [`Link`]
 //! holds the connection and notices when it is away, [`RedisAvailability`] and [`WithTwin`] share how
 //! each gateway is doing, [`RedisTries`] how often somebody tried, and [`examine`] tells an operator what stands at an address.
@@ -14,9 +15,11 @@ mod examine;
 mod link;
 mod stored;
 mod tries;
+mod webhooks;
 
 pub use address::{AddressError, RedisAddress};
 pub use availability::{KEY_LIFE, RedisAvailability, WithTwin, key, slot};
 pub use examine::{Examined, OLDEST_MAJOR, Unfit, examine};
 pub use link::{Cause, Counts, Limits, Link};
 pub use tries::RedisTries;
+pub use webhooks::{Lookup, SystemLookup, WebhookClient, WebhookClientError, WebhookLimits};

@@ -10,6 +10,7 @@ use app::context::{App, Decision, Settings};
 use app::guards::Guards;
 use app::ledger::{Books, Heading};
 use app::ports::gateway::GatewayClient;
+use app::ports::outbound::NoOutbound;
 use app::ports::runtime::{BoxFuture, Runtime};
 use app::ports::store::*;
 use app::worker::{repeat, work};
@@ -188,6 +189,7 @@ impl World {
         };
         let app = App {
             store,
+            outbound: Arc::new(NoOutbound),
             gateways: Arc::new(Gateway::ALL.into_iter().map(client).collect()),
             runtime: Arc::new(runtime.clone()),
             settings: self.settings.clone(),

@@ -130,6 +130,27 @@ const RULES: &[(&str, &str, &str)] = &[
     ("audit.id", "audit.PRIMARY", "audit.id"),
     ("incidents.id", "incidents.PRIMARY", "incidents.id"),
     ("proposals.id", "proposals.PRIMARY", "proposals.id"),
+    ("relays.name", "relays.PRIMARY", "relays.name"),
+    (
+        "webhook_endpoints.id",
+        "webhook_endpoints.PRIMARY",
+        "webhook_endpoints.id",
+    ),
+    (
+        "webhook_endpoints.slot",
+        "webhook_endpoints_slot",
+        "webhook_endpoints.user_id, webhook_endpoints.slot",
+    ),
+    (
+        "webhook_deliveries.id",
+        "webhook_deliveries.PRIMARY",
+        "webhook_deliveries.endpoint_id, webhook_deliveries.id",
+    ),
+    (
+        "webhook_deliveries.event",
+        "webhook_deliveries_event",
+        "webhook_deliveries.endpoint_id, webhook_deliveries.position",
+    ),
     (
         "proposals.open",
         "proposals_open",

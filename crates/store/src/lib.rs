@@ -15,6 +15,7 @@ mod lite;
 mod migrate;
 mod my;
 mod my_open;
+mod outbound;
 mod query;
 mod rows;
 mod store;

@@ -44,6 +44,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0003_disputes.sql"),
         lite: include_str!("../migrations/sqlite/0003_disputes.sql"),
     },
+    Migration {
+        version: 4,
+        name: "webhooks",
+        my: include_str!("../migrations/mysql/0004_webhooks.sql"),
+        lite: include_str!("../migrations/sqlite/0004_webhooks.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -235,7 +235,11 @@ impl Shared {
         };
         let end = match reply {
             Reply::Refused { .. } | Reply::Alive => "ROLLBACK",
-            Reply::Committed(_) | Reply::Jobs(_) | Reply::Numbered(_) => "COMMIT",
+            Reply::Committed(_)
+            | Reply::Jobs(_)
+            | Reply::Numbered(_)
+            | Reply::Relay(_)
+            | Reply::Endpoints(_) => "COMMIT",
         };
         match limited(tx.control(end)).await {
             Ok(()) => Ok(reply),
@@ -328,15 +332,22 @@ fn meets_its_own_success(request: &Request) -> bool {
                 lease,
                 settings: _,
                 proposals,
+                outbound,
             } = &unit.locks;
             idempotency.is_some()
                 || !transactions.is_empty()
                 || !pay_ins.is_empty()
                 || lease.is_some()
                 || !proposals.is_empty()
+                || outbound.relay.is_some()
         }
         // A claim whose answer is lost comes back when its leases run out.
-        Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,
+        Request::Claim { .. }
+        | Request::Sequence { .. }
+        | Request::ClaimRelay { .. }
+        | Request::ClaimEndpoints { .. }
+        | Request::DropDeliveries { .. }
+        | Request::Ping { .. } => false,
     }
 }
 
@@ -347,7 +358,12 @@ fn has_read_as_absent(request: &Request, rule: &str) -> bool {
             "pay_ins.key" => !unit.locks.pay_ins.is_empty(),
             _ => false,
         },
-        Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,
+        Request::Claim { .. }
+        | Request::Sequence { .. }
+        | Request::ClaimRelay { .. }
+        | Request::ClaimEndpoints { .. }
+        | Request::DropDeliveries { .. }
+        | Request::Ping { .. } => false,
     }
 }
 
@@ -367,11 +383,11 @@ mod tests {
     use app::ports::store::{Unit, Verdict};
 
     fn request(locks: Locks) -> Request {
-        Request::Unit(Unit {
+        Request::Unit(Box::new(Unit {
             name: "test",
             locks,
             decide: Arc::new(|_| Verdict::Refuse(Box::new(()))),
-        })
+        }))
     }
 
     fn keyed() -> Request {

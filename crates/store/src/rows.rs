@@ -1,5 +1,7 @@
 //! From columns to rows of the port. Every conversion may fail, and names table, column and row.
 
+pub(crate) mod outbound;
+
 use app::ports::store::*;
 use domain::dispute::{Dispute, DisputeStage};
 use domain::gateway::Gateway;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use app::ports::outbound::*;
 use app::ports::store::*;
 use async_trait::async_trait;
 use domain::gateway::Gateway;
@@ -17,6 +18,7 @@ use crate::lite::{self, Inline, Outcome, Threads};
 use crate::migrate::{self, MigrationReport};
 use crate::my::My;
 use crate::my_open::{self, Examination};
+use crate::outbound;
 use crate::query::{check, ledger, people, queue, transactions};
 use crate::sql;
 use crate::tx::{BoxFuture, Done, Engine, Tx, finished};
@@ -149,9 +151,15 @@ fn open_lite(path: &std::path::Path, keyring: Keyring) -> Result<Tx, OpenError> 
     let mut engine = Engine::Lite(lite::connect(path)?);
     finished(migrate::require_current(&mut engine))?;
     let sealer = finished(migrate::unlock(&mut engine, keyring))?;
-    // The file is this process's alone, so whoever held a lease is gone: its jobs need not wait.
-    finished(engine.exec(sql::queue::VOID_LEASES, args![]))
-        .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))?;
+    // The file is this process's alone, so whoever held a lease is gone: its work need not wait.
+    for void in [
+        sql::queue::VOID_LEASES,
+        sql::outbound::VOID_ENDPOINT_LEASES,
+        sql::outbound::VOID_RELAY_LEASES,
+    ] {
+        finished(engine.exec(void, args![]))
+            .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))?;
+    }
     Ok(Tx {
         engine,
         sealer: Arc::new(sealer),
@@ -305,13 +313,20 @@ macro_rules! query {
 #[async_trait]
 impl Store for SqlStore {
     async fn commit(&self, units: Vec<Unit>) -> Vec<UnitResult> {
-        let requests = units.into_iter().map(Request::Unit).collect();
+        let requests = units
+            .into_iter()
+            .map(|unit| Request::Unit(Box::new(unit)))
+            .collect();
         let result = |outcome| match outcome {
             Ok(Reply::Committed(answer)) => UnitResult::Committed(answer),
             Ok(Reply::Refused { answer, .. }) => UnitResult::Refused(answer),
-            Ok(Reply::Jobs(_) | Reply::Numbered(_) | Reply::Alive) => {
-                UnitResult::Failed(unexpected())
-            }
+            Ok(
+                Reply::Jobs(_)
+                | Reply::Numbered(_)
+                | Reply::Relay(_)
+                | Reply::Endpoints(_)
+                | Reply::Alive,
+            ) => UnitResult::Failed(unexpected()),
             Err(error) => UnitResult::Failed(error),
         };
         self.write(requests).await.into_iter().map(result).collect()
@@ -332,9 +347,7 @@ impl Store for SqlStore {
         };
         match self.write_one(request).await? {
             Reply::Jobs(jobs) => Ok(jobs),
-            Reply::Committed(_) | Reply::Refused { .. } | Reply::Numbered(_) | Reply::Alive => {
-                Err(unexpected())
-            }
+            _other => Err(unexpected()),
         }
     }
 
@@ -345,9 +358,7 @@ impl Store for SqlStore {
     async fn sequence(&self, limit: u32) -> Result<u64, StoreError> {
         match self.write_one(Request::Sequence { limit }).await? {
             Reply::Numbered(count) => Ok(count),
-            Reply::Committed(_) | Reply::Refused { .. } | Reply::Jobs(_) | Reply::Alive => {
-                Err(unexpected())
-            }
+            _other => Err(unexpected()),
         }
     }
 
@@ -599,9 +610,87 @@ impl Store for SqlStore {
         let required = self.durability_required;
         match self.write_one(Request::Ping { durable: required }).await? {
             Reply::Alive => Ok(()),
-            Reply::Committed(_) | Reply::Refused { .. } | Reply::Jobs(_) | Reply::Numbered(_) => {
-                Err(unexpected())
-            }
+            _other => Err(unexpected()),
+        }
+    }
+}
+
+#[async_trait]
+impl OutboundStore for SqlStore {
+    async fn relay(&self, name: &str) -> Result<Option<RelayRow>, StoreError> {
+        let name = name.to_owned();
+        query!(self, Statement, [name] outbound::relay(&name))
+    }
+
+    async fn claim_relay(
+        &self,
+        name: &str,
+        now: Moment,
+        lease: Span,
+    ) -> Result<Option<RelayRow>, StoreError> {
+        let name = name.to_owned();
+        let request = Request::ClaimRelay { name, now, lease };
+        match self.write_one(request).await? {
+            Reply::Relay(row) => Ok(row),
+            _other => Err(unexpected()),
+        }
+    }
+
+    async fn claim_endpoints(
+        &self,
+        now: Moment,
+        lease: Span,
+        limit: u32,
+    ) -> Result<Vec<EndpointRow>, StoreError> {
+        let request = Request::ClaimEndpoints { now, lease, limit };
+        match self.write_one(request).await? {
+            Reply::Endpoints(rows) => Ok(rows),
+            _other => Err(unexpected()),
+        }
+    }
+
+    async fn next_endpoint_at(&self) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] outbound::next_endpoint_at())
+    }
+
+    async fn due_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        by: Moment,
+        limit: u32,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        query!(self, Statement, [] outbound::due_deliveries(endpoint, by, limit))
+    }
+
+    async fn endpoint(&self, id: WebhookEndpointId) -> Result<Option<EndpointRow>, StoreError> {
+        query!(self, Statement, [] outbound::endpoint(id))
+    }
+
+    async fn endpoints_of(&self, users: &[UserId]) -> Result<Vec<EndpointRow>, StoreError> {
+        let users = users.to_owned();
+        query!(self, Statement, [users] outbound::endpoints_of(&users))
+    }
+
+    async fn delivery(
+        &self,
+        endpoint: WebhookEndpointId,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryRow>, StoreError> {
+        query!(self, Statement, [] outbound::delivery(endpoint, id))
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Statement, [filter] outbound::deliveries(&filter))
+    }
+
+    async fn drop_deliveries(&self, before: Moment, limit: u32) -> Result<u64, StoreError> {
+        match self
+            .write_one(Request::DropDeliveries { before, limit })
+            .await?
+        {
+            Reply::Numbered(count) => Ok(count),
+            _other => Err(unexpected()),
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use app::ports::outbound::{EndpointRow, RelayRow};
 use app::ports::store::*;
 use domain::ids::{JobId, TransactionId};
 use domain::time::{Moment, Span};
@@ -14,6 +15,7 @@ use domain::time::{Moment, Span};
 use crate::fault::{Fault, SYSTEM_ACCOUNT, unavailable};
 use crate::lite;
 use crate::my_open;
+use crate::outbound;
 use crate::rows::{self, Reader};
 use crate::sql::{Sql, ledger, people, queue, transactions};
 use crate::tx::{Columns, Done, Engine, Tx};
@@ -23,7 +25,7 @@ use crate::write;
 /// What may change the database.
 #[derive(Clone)]
 pub(crate) enum Request {
-    Unit(Unit),
+    Unit(Box<Unit>),
     Claim {
         kinds: Vec<String>,
         now: Moment,
@@ -31,6 +33,20 @@ pub(crate) enum Request {
         limit: u32,
     },
     Sequence {
+        limit: u32,
+    },
+    ClaimRelay {
+        name: String,
+        now: Moment,
+        lease: Span,
+    },
+    ClaimEndpoints {
+        now: Moment,
+        lease: Span,
+        limit: u32,
+    },
+    DropDeliveries {
+        before: Moment,
         limit: u32,
     },
     /// Writes nothing: shows that the writer is alive and, if it must be, durable.
@@ -47,7 +63,10 @@ pub(crate) enum Reply {
         replay: bool,
     },
     Jobs(Vec<JobRow>),
+    /// How many rows were numbered, or dropped.
     Numbered(u64),
+    Relay(Option<RelayRow>),
+    Endpoints(Vec<EndpointRow>),
     Alive,
 }
 
@@ -72,6 +91,18 @@ pub(crate) async fn perform(tx: &mut Tx, request: &Request) -> Done<Reply> {
                 .map(Reply::Jobs)
         }
         Request::Sequence { limit } => sequence(tx, *limit).await.map(Reply::Numbered),
+        Request::ClaimRelay { name, now, lease } => {
+            let claimed = outbound::claim_relay(tx, name, *now, *lease).await;
+            claimed.map(Reply::Relay)
+        }
+        Request::ClaimEndpoints { now, lease, limit } => {
+            let claimed = outbound::claim_endpoints(tx, *now, *lease, *limit).await;
+            claimed.map(Reply::Endpoints)
+        }
+        Request::DropDeliveries { before, limit } => {
+            let dropped = outbound::drop_deliveries(tx, *before, *limit).await;
+            dropped.map(Reply::Numbered)
+        }
         Request::Ping { durable } => {
             let trouble = match &mut tx.engine {
                 Engine::Lite(connection) => lite::not_durable(connection),
@@ -108,6 +139,11 @@ async fn run_unit(tx: &mut Tx, unit: &Unit) -> Done<Reply> {
         {
             // Absolute balances computed from rows that were not locked would lose updates.
             return Err(crate::fault::stale("wallet"));
+        }
+        if let Write::Outbound(write) = &write
+            && !outbound::is_of_locked(write, &locked.outbound)
+        {
+            return Err(crate::fault::stale("webhook"));
         }
         write::apply(tx, write).await?;
     }
@@ -168,6 +204,7 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
             locked.settings.insert(name.clone(), value);
         }
     }
+    locked.outbound = outbound::lock(tx, &locks.outbound).await?;
     Ok(locked)
 }
 

@@ -123,5 +123,7 @@ ids!(
     EvidenceId,
     AuditId,
     IncidentId,
-    ProposalId
+    ProposalId,
+    WebhookEndpointId,
+    DeliveryId
 );

@@ -7,6 +7,7 @@ use app::ports::store::*;
 use domain::review::ProposalState;
 
 use crate::fault::{Fault, SETTING_NAME, stale};
+use crate::outbound;
 use crate::rows;
 use crate::sql::{ledger, people, queue, transactions};
 use crate::tx::{Done, Tx};
@@ -137,6 +138,7 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
             tx.exec(people::INSERT_INCIDENT, args).await.map(drop)
         }
         Write::PutSetting { name, value } => put_setting(tx, &name, &value).await,
+        Write::Outbound(write) => outbound::apply(tx, write).await,
     }
 }
 

@@ -101,6 +101,18 @@ const HTTP: &[&str] = &[
     "utoipa",
     "utoipa-axum",
 ];
+/// Of these the server side, and what lies below the client.
+const HTTP_BUT_A_CLIENT: &[&str] = &[
+    "axum",
+    "hyper",
+    "hyper-util",
+    "http",
+    "http-body-util",
+    "tower",
+    "tower-http",
+    "utoipa",
+    "utoipa-axum",
+];
 /// Sockets and TLS below HTTP.
 const TRANSPORT: &[&str] = &["rustls", "tokio-rustls", "rcgen", "p12-keystore"];
 /// Rented services.
@@ -125,7 +137,7 @@ const BANNED: &[(&str, &[&[&str]])] = &[
         "gateways",
         &[DATABASES, PLATFORM, PROGRAM, &["axum", "rcgen"]],
     ),
-    ("platform", &[DATABASES, HTTP, PROGRAM]),
+    ("platform", &[DATABASES, HTTP_BUT_A_CLIENT, PROGRAM]),
     ("sandbox", &[DATABASES, PLATFORM, PROGRAM]),
     (
         "api",

@@ -21,7 +21,7 @@ use crate::wire::people::NewApiKeyBody;
 pub(crate) struct Body {
     #[schema(min_length = 1, max_length = 100, example = "shop backend")]
     name: String,
-    /// Of `read`, `charges`, `payouts`, `transfers`, `refunds`, `operator`; only what the caller holds.
+    /// Of `read`, `charges`, `payouts`, `transfers`, `refunds`, `webhooks`, `operator`; only what the caller holds.
     #[schema(min_items = 1, example = json!(["read", "charges"]))]
     scopes: Vec<String>,
 }

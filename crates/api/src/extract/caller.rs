@@ -33,6 +33,7 @@ needs! {
     Payouts = Some(Scope::Payouts);
     Transfers = Some(Scope::Transfers);
     Refunds = Some(Scope::Refunds);
+    Webhooks = Some(Scope::Webhooks);
     Operators = Some(Scope::Operator);
 }
 

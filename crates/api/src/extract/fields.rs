@@ -30,6 +30,15 @@ impl Fields {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Takes the field if it is there as `null`, where that is not the same as absent.
+    pub fn take_null(&mut self, name: &str) -> bool {
+        let is_null = self.map.get(name).is_some_and(Value::is_null);
+        if is_null {
+            self.map.remove(name);
+        }
+        is_null
+    }
+
     pub fn optional<T>(&mut self, name: &str, reader: impl FnOnce(&Value) -> Read<T>) -> Option<T> {
         let value = self.map.remove(name).filter(|value| !value.is_null())?;
         match reader(&value) {

@@ -15,6 +15,7 @@ use domain::pix::key::{PixKey, PixKeyError, PixKeyKind};
 use domain::status::{Kind, Status};
 use domain::tax_id::TaxId;
 use domain::time::Moment;
+use domain::webhook::DeliveryState;
 use serde_json::{Number, Value};
 
 use crate::wire::time;
@@ -253,7 +254,9 @@ id!(
     TransactionId,
     PayInId,
     ProposalId,
-    domain::ids::ApiKeyId
+    domain::ids::ApiKeyId,
+    domain::ids::WebhookEndpointId,
+    domain::ids::DeliveryId
 );
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {
@@ -296,6 +299,36 @@ pub fn scopes(value: &Value) -> Read<Vec<Scope>> {
         .map(|value| one_of(value, Scope::parse, &names))
         .collect::<Read<_>>()?;
     Ok(scopes.into_iter().collect())
+}
+
+/// Types of events that belong to a user, each once.
+pub fn event_types(value: &Value) -> Read<Vec<String>> {
+    let Value::Array(values) = value else {
+        return Err(reason("wrong_type", "must be a list of event types"));
+    };
+    if values.is_empty() {
+        return Err(reason("too_short", "must name at least one event type"));
+    }
+    let types: BTreeSet<&str> = values
+        .iter()
+        .map(|value| {
+            let name = string(value)?;
+            let known = app::events::owners_types().find(|kind| *kind == name);
+            known.ok_or_else(|| reason("not_allowed", "names an unknown event type"))
+        })
+        .collect::<Read<_>>()?;
+    Ok(types.into_iter().map(str::to_owned).collect())
+}
+
+pub fn flag(value: &Value) -> Read<bool> {
+    value
+        .as_bool()
+        .ok_or_else(|| reason("wrong_type", "must be true or false"))
+}
+
+pub fn delivery_state(value: &Value) -> Read<DeliveryState> {
+    let names = DeliveryState::ALL.map(DeliveryState::as_str);
+    one_of(value, DeliveryState::parse, &names)
 }
 
 fn one_of<T>(value: &Value, parse: impl Fn(&str) -> Option<T>, names: &[&str]) -> Read<T> {

@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 
 use app::commands::Caller;
+use app::events;
 use app::ports::store::{EventRow, StoreError};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -172,7 +173,7 @@ async fn stopped(shutdown: Option<watch::Receiver<bool>>) {
 
 /// One event as text. The JSON has no line breaks, so it is one `data` line.
 fn frame(row: &EventRow, position: u64) -> String {
-    let data = serde_json::to_string(&EventBody::from(row)).expect("an event is plain data");
+    let data = events::published(row);
     format!("id: {position}\nevent: {}\ndata: {data}\n\n", row.kind)
 }
 

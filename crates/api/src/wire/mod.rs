@@ -6,6 +6,7 @@ pub mod review;
 pub mod time;
 pub mod transaction;
 pub mod wallet;
+pub mod webhooks;
 
 use serde::Serialize;
 use utoipa::ToSchema;

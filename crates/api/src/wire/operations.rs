@@ -1,10 +1,14 @@
 //! What operators see: gateways, alerts, jobs, the audit trail; and events.
 
-use app::ports::store::{AlertRow, AuditRow, EventRow, JobRow, JobState};
+use std::borrow::Cow;
+
+use app::ports::store::{AlertRow, AuditRow, JobRow, JobState};
 use app::views::{GatewayView, OperationHealthView};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::people::optional_time;
 use super::{stored_json, time};
@@ -163,13 +167,36 @@ impl From<&AuditRow> for AuditBody {
     }
 }
 
-/// One event, as the `data` of a server-sent event.
-#[derive(Debug, Serialize, ToSchema)]
+/// The types of events. Of `suspense.resolved` and `alert.raised` operators alone hear.
+pub enum EventTypeBody {}
+
+impl PartialSchema for EventTypeBody {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "Of `suspense.resolved` and `alert.raised` operators alone hear.",
+            ))
+            .enum_values(Some(app::events::EVENT_TYPES.iter().copied()))
+            .into()
+    }
+}
+
+impl ToSchema for EventTypeBody {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("EventType")
+    }
+}
+
+/// One event, as the `data` of a server-sent event and the body of a webhook.
+#[derive(ToSchema)]
 #[schema(as = Event)]
+#[allow(dead_code, reason = "describes what `app::events::published` writes")]
 pub struct EventBody {
     #[schema(example = "evt_018f2f6e3b7a7c4c9d2e5f60718293a4")]
     pub id: String,
     /// Such as `payout.created`, `charge.paid`, `alert.raised`.
+    #[schema(value_type = EventTypeBody)]
     pub r#type: String,
     /// Dense and in the order of commits; also the server-sent event's `id`.
     pub position: Option<u64>,
@@ -183,17 +210,35 @@ pub struct EventBody {
     pub data: Value,
 }
 
-impl From<&EventRow> for EventBody {
-    fn from(row: &EventRow) -> EventBody {
-        EventBody {
-            id: row.id.to_string(),
-            r#type: row.kind.clone(),
-            position: row.position,
-            transaction_id: row.transaction_id.map(|id| id.to_string()),
-            transaction_version: row.transaction_version,
-            wallet_id: row.wallet_id.map(|id| id.to_string()),
-            occurred_at: time::format(row.occurred_at),
-            data: stored_json(&row.body),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use app::ports::store::EventRow;
+    use domain::ids::EventId;
+    use domain::time::Moment;
+
+    #[test]
+    fn an_event_is_what_its_description_says() {
+        let row = EventRow {
+            id: EventId::from_bytes([1; 16]),
+            kind: "charge.paid".into(),
+            transaction_id: None,
+            transaction_version: Some(3),
+            wallet_id: None,
+            user_id: None,
+            body: r#"{"amount_cents":5}"#.into(),
+            occurred_at: Moment::from_micros(1),
+            position: Some(7),
+        };
+        let published: Value = serde_json::from_str(&app::events::published(&row)).unwrap();
+        assert_eq!(published["occurred_at"], time::format(row.occurred_at));
+        assert_eq!(published["data"]["amount_cents"], 5);
+        let described = serde_json::to_value(EventBody::schema()).unwrap();
+        let names = |value: &Value| -> Vec<String> {
+            let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&published), names(&described["properties"]));
     }
 }

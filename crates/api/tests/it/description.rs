@@ -63,10 +63,12 @@ pub fn sample_path(path: &str) -> String {
             return path.replace("{id}", &WALLET.to_string());
         }
         path if path.starts_with("/v1/api-keys") => "key",
+        path if path.starts_with("/v1/webhook-endpoints") => "whe",
         _ => "txn",
     };
     path.replace("{id}", &format!("{prefix}_{id}"))
         .replace("{proposal}", &format!("prp_{id}"))
+        .replace("{delivery}", &format!("dlv_{id}"))
         .replace("{secret}", "wrong")
 }
 

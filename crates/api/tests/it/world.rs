@@ -10,6 +10,7 @@ use app::commands::Scope;
 use app::context::{App, Settings};
 use app::guards::Guards;
 use app::ports::gateway::*;
+use app::ports::outbound::NoOutbound;
 use app::ports::store::*;
 use async_trait::async_trait;
 use axum::Router;
@@ -94,6 +95,7 @@ impl Api {
             .collect();
         let app = App {
             store: Arc::new(Shelf(Arc::clone(&world))),
+            outbound: Arc::new(NoOutbound),
             gateways: Arc::new(gateways),
             runtime: Arc::new(runtime.clone()),
             settings: Arc::new(Settings::standard()),

@@ -5,5 +5,7 @@
 //! test or the simulator can hold them in its hand.
 
 pub mod gateway;
+pub mod outbound;
 pub mod runtime;
 pub mod store;
+pub mod webhooks;

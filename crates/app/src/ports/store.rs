@@ -24,6 +24,8 @@ use domain::review::{ProposalState, ReviewOutcome};
 use domain::status::{Kind, Status};
 use domain::time::{Moment, Span};
 
+use super::outbound::{OutboundLocked, OutboundLocks, OutboundWrite};
+
 // ---------------------------------------------------------------- rows
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -412,6 +414,8 @@ pub struct Locks {
     pub settings: Vec<String>,
     /// Read after the transactions, whose locks order every change of them.
     pub proposals: Vec<ProposalId>,
+    /// Taken last.
+    pub outbound: OutboundLocks,
 }
 
 /// The rows, as read under their locks. What does not exist is absent.
@@ -427,6 +431,7 @@ pub struct Locked {
     pub job: Option<JobRow>,
     pub settings: BTreeMap<String, String>,
     pub proposals: BTreeMap<ProposalId, ProposalRow>,
+    pub outbound: OutboundLocked,
 }
 
 /// What a unit writes, in order, all or nothing.
@@ -507,6 +512,7 @@ pub enum Write {
         name: String,
         value: String,
     },
+    Outbound(OutboundWrite),
 }
 
 pub type Answer = Box<dyn Any + Send>;

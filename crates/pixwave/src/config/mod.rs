@@ -16,6 +16,7 @@ mod redis;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,6 +56,8 @@ pub struct Config {
     /// What the use cases are told. Addresses and secrets of webhooks are filled in at the start.
     pub settings: Settings,
     pub jobs_at_once: usize,
+    /// Webhook endpoints that are sent to at once.
+    pub webhooks_at_once: usize,
     pub log: Log,
 }
 
@@ -93,7 +96,7 @@ impl Config {
 
     fn gather(variables: &Variables<'_>) -> Config {
         let gateway_http = gateways::read_limits(variables);
-        let config = Config {
+        let mut config = Config {
             http: Http::read(variables),
             database: Database::read(variables),
             redis: redis::read(variables),
@@ -106,8 +109,12 @@ impl Config {
             jobs_at_once: variables
                 .parsed("JOBS_AT_ONCE", "a number from 1 to 1000", parse::count)
                 .unwrap_or(DEFAULT_JOBS_AT_ONCE) as usize,
+            webhooks_at_once: webhooks::at_once(variables),
             log: Log::read(variables),
         };
+        // Pretended money on this machine alone is development: whoever can ask is on it already.
+        let is_development = config.is_embedded() && config.http.host.is_loopback();
+        config.settings.webhooks = webhooks::read(variables, is_development);
         if config.app_key.is_none() && !config.keeps_own_key() && !variables.is_blamed("APP_KEY") {
             variables.complain(
                 "APP_KEY",

@@ -293,6 +293,25 @@ fn one_preference_sets_both_operations_and_the_finer_one_wins() {
 }
 
 #[test]
+fn webhooks_reach_private_targets_only_in_development_or_when_told() {
+    let allowed = |pairs: &[(&str, &str)]| read(pairs).unwrap().settings.webhooks.allow_private;
+    assert!(allowed(&[]), "the sandbox on this machine alone");
+    assert!(!allowed(&[("HTTP_HOST", "0.0.0.0")]));
+    assert!(!allowed(&[("WEBHOOK_ALLOW_PRIVATE", "false")]));
+    assert!(allowed(&[
+        ("HTTP_HOST", "0.0.0.0"),
+        ("WEBHOOK_ALLOW_PRIVATE", "true")
+    ]));
+    for (name, value) in [
+        ("WEBHOOK_ALLOW_PRIVATE", "yes"),
+        ("WEBHOOK_RETENTION", "2d"),
+        ("WEBHOOKS_AT_ONCE", "0"),
+    ] {
+        assert_eq!(blamed(&[(name, value)]), [name]);
+    }
+}
+
+#[test]
 fn a_lease_outlives_a_call_of_any_configured_length() {
     let config = read(&[("GATEWAY_TIMEOUT", "2m"), ("GATEWAY_CONNECT_TIMEOUT", "5s")]).unwrap();
     assert!(config.settings.call_limit >= Span::from_seconds(250));

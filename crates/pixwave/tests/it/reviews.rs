@@ -211,14 +211,14 @@ async fn a_release_is_corrected_when_a_notification_shows_the_payment(database: 
     // Three hundred were left; seven hundred are owed, and repaid by the next pay-in.
     assert_eq!(app.balance(&person).await, (0, 0));
     assert_eq!(court.alerted("corrected").await, 1);
-    // Its position follows the commit.
-    wait_until("the event of the correction", LIMIT, || async {
+    // An event is read once it has its position, which is after the commit.
+    wait_until("the correction's event", LIMIT, || async {
         let events = app.app().store.events_after(0, None, 500).await;
         let events = events.expect("events");
         let mut about = events
             .iter()
             .filter(|event| event.transaction_id == Some(parsed(&id)));
-        let last = about.next_back().expect("events");
+        let last = about.next_back()?;
         (last.kind == "transaction.corrected").then_some(())
     })
     .await;

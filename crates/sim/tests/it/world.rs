@@ -58,6 +58,7 @@ impl World {
             .map(|client| (client.gateway(), client.clone() as Arc<dyn GatewayClient>))
             .collect();
         let app = App {
+            outbound: Arc::new(app::ports::outbound::NoOutbound),
             store,
             gateways: Arc::new(clients),
             runtime: Arc::new(runtime.clone()),

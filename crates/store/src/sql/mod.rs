@@ -10,6 +10,7 @@
 
 pub(crate) mod check;
 pub(crate) mod ledger;
+pub(crate) mod outbound;
 pub(crate) mod people;
 pub(crate) mod queue;
 pub(crate) mod schema;
@@ -58,6 +59,7 @@ pub fn all() -> impl Iterator<Item = &'static Sql> {
         ledger::ALL,
         transactions::ALL,
         queue::ALL,
+        outbound::ALL,
         check::ALL,
         schema::ALL,
     ]

@@ -132,6 +132,9 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE jobs",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "DROP TABLE relays",
+            "DROP TABLE webhook_endpoints",
+            "DROP TABLE webhook_deliveries",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -148,6 +151,9 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DELETE FROM schema_migrations WHERE version > 2",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "DROP TABLE relays",
+            "DROP TABLE webhook_endpoints",
+            "DROP TABLE webhook_deliveries",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -156,7 +162,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             (report.from, report.applied),
-            (1, vec!["review", "disputes"])
+            (1, vec!["review", "disputes", "webhooks"])
         );
         let store = open(&config, keyring()).await.unwrap();
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

@@ -381,11 +381,22 @@ async fn hot_queries_use_their_indexes() {
         ("USER_BY_EMAIL", "users_email"),
         ("WALLETS_OF", "wallets_user"),
         ("ALERTS", "alerts_time"),
+        ("ENDPOINTS_OF", "webhook_endpoints_slot"),
+        ("CLAIMABLE_ENDPOINTS", "webhook_endpoints_due"),
+        ("NEXT_ENDPOINT_AT", "webhook_endpoints_due"),
+        ("DUE_DELIVERIES", "webhook_deliveries_due"),
+        ("DUE_DELIVERIES", "events_position"),
+        ("FIRST_DUE", "webhook_deliveries_due"),
+        ("DELIVERIES", "sqlite_autoindex_webhook_deliveries_1"),
+        ("DELIVERIES_IN", "webhook_deliveries_state"),
+        ("OLD_DELIVERIES", "webhook_deliveries_age"),
+        ("ORPHANED_DELIVERIES", "webhook_endpoints_state"),
     ];
     // Lists that sort a handful of rows of one transaction or gateway.
     let may_sort = [
         "ATTEMPT_BY_REFERENCE",
         "BY_GATEWAY_REFERENCE",
+        "ENDPOINTS_OF",
         "EVIDENCE_OF",
         "IN_DOUBT",
         "POSITION_EVENTS",

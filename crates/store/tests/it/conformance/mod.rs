@@ -5,6 +5,7 @@ mod concurrency;
 mod disputes;
 mod jobs;
 mod lists;
+mod outbound;
 mod reviews;
 mod rows;
 mod rules;
@@ -66,6 +67,14 @@ suites! {
     reviews::attempts_without_a_name_at_their_gateway_are_found,
     reviews::a_job_is_woken_left_or_made,
     reviews::proposals_and_losses_have_their_rules,
+    outbound::endpoints_keep_what_they_are_and_give_their_slot_back,
+    outbound::a_relay_is_held_by_one_and_moves_once,
+    outbound::an_endpoint_is_due_with_its_first_delivery,
+    outbound::a_lapsed_lease_of_an_endpoint_goes_to_another,
+    outbound::endpoints_are_shared_by_workers_once_each,
+    outbound::no_delivery_is_left_without_a_call,
+    outbound::deliveries_come_newest_first_by_state_and_page,
+    outbound::what_is_old_or_orphaned_is_dropped,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,
