@@ -23,6 +23,7 @@ mod wire;
 use std::sync::Arc;
 
 use app::context::App;
+use app::throttle::Throttle;
 use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -31,10 +32,9 @@ use tokio::sync::watch;
 
 pub use openapi::openapi;
 pub use routes::Area;
-pub use throttle::SignInLimits;
+pub use app::throttle::SignInLimits;
 
 use error::{Code, Problem};
-use throttle::Throttle;
 
 /// What a server serves, and how.
 pub struct ApiOptions {
