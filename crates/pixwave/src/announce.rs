@@ -17,6 +17,7 @@ fn text(running: &Running) -> Result<String> {
     let url = &running.url;
     writeln!(text, "PixWave {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(text)?;
+    writeln!(text, "  wallet        {url}/")?;
     writeln!(text, "  description   {url}/docs   {url}/openapi.json")?;
     if let Some(sandbox) = running.sandbox() {
         writeln!(
@@ -38,7 +39,8 @@ fn text(running: &Running) -> Result<String> {
     if let Some(demo) = &running.demo {
         writeln!(text, "  demo accounts")?;
         let operators = demo.operators.iter().map(|who| ("operator", who));
-        for (role, who) in std::iter::once(("customer", &demo.customer)).chain(operators) {
+        let customers = [("customer", &demo.customer), ("customer", &demo.friend)];
+        for (role, who) in customers.into_iter().chain(operators) {
             writeln!(text, "    {role}       {:<24} {}", who.email, who.password)?;
         }
     }

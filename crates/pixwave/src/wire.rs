@@ -31,6 +31,8 @@ use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
+use app::throttle::SignInLimits;
+use app::tries::Tries;
 use domain::gateway::{Gateway, Operation};
 use domain::time::Span;
 use platform::{Limits, Link, RedisAvailability, RedisTries, WithTwin};
@@ -40,6 +42,8 @@ use store::SqlStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+use web::WebOptions;
 
 use crate::clients::{self, Clients};
 use crate::config::{Config, Gateways, SandboxPorts, beside, local_url};
@@ -151,18 +155,20 @@ async fn assemble(
 
     let (stop, stopping) = watch::channel(false);
     let standard = ApiOptions::all();
+    let tries: Arc<dyn Tries> = match &redis {
+        Some(link) => Arc::new(RedisTries::new(
+            link.clone(),
+            &app_key::derived(&key, "tries"),
+        )),
+        None => standard.tries,
+    };
+    let pages = pages(&app, &tries, &stopping, demo.as_ref(), sandbox.as_ref());
     let options = ApiOptions {
-        tries: match &redis {
-            Some(link) => Arc::new(RedisTries::new(
-                link.clone(),
-                &app_key::derived(&key, "tries"),
-            )),
-            None => standard.tries,
-        },
+        tries,
         shutdown: Some(stopping.clone()),
         ..standard
     };
-    let mut router = api::router(app.clone(), options);
+    let mut router = api::router(app.clone(), options).merge(pages);
     if let Some(sandbox) = &sandbox {
         router = router.merge(sandbox.control_router());
     }
@@ -184,6 +190,42 @@ async fn assemble(
         server,
         tasks,
     })
+}
+
+/// The wallet in the browser; tries to sign in count together with those at the API.
+fn pages(
+    app: &App,
+    tries: &Arc<dyn Tries>,
+    stopping: &watch::Receiver<bool>,
+    demo: Option<&DemoCredentials>,
+    sandbox: Option<&Sandbox>,
+) -> axum::Router {
+    let demo = demo.zip(sandbox).map(|(people, sandbox)| {
+        let control = sandbox.control_router();
+        people.for_pages(Arc::new(move |id| {
+            Box::pin(pay_in_sandbox(control.clone(), id))
+        }))
+    });
+    let options = WebOptions {
+        sign_in_limits: SignInLimits::STANDARD,
+        tries: tries.clone(),
+        demo,
+        shutdown: Some(stopping.clone()),
+    };
+    web::router(app.clone(), options)
+}
+
+/// Pays a charge of the sandbox as a bank outside would; whether it could.
+async fn pay_in_sandbox(control: axum::Router, id: String) -> bool {
+    let path = format!("/sandbox/charges/{id}/pay");
+    let request = http::Request::post(path).body(axum::body::Body::empty());
+    let Ok(request) = request else {
+        return false;
+    };
+    match control.oneshot(request).await {
+        Ok(answer) => answer.status().is_success(),
+        Err(never) => match never {},
+    }
 }
 
 /// The application over these parts.

@@ -1,0 +1,6 @@
+//! Pieces that many pages are made of.
+
+pub mod activity;
+pub mod field;
+pub mod qr;
+pub mod words;
