@@ -30,9 +30,9 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
+pub use app::throttle::SignInLimits;
 pub use openapi::openapi;
 pub use routes::Area;
-pub use app::throttle::SignInLimits;
 
 use error::{Code, Problem};
 
