@@ -39,7 +39,6 @@ impl Place {
 /// Who is signed in, as the header shows it.
 #[derive(Clone, Debug)]
 pub struct Who {
-    pub name: String,
     pub initials: String,
     /// Without one there is nothing to navigate to.
     pub has_wallet: bool,
@@ -86,11 +85,9 @@ impl Shell {
 
     /// The shell of a page for somebody who is signed in.
     pub fn signed(web: &Web, signed: &Signed, place: Place) -> Shell {
-        let name = signed.me.user.name.clone();
         Shell {
             who: Some(Who {
-                initials: initials(&name),
-                name,
+                initials: initials(&signed.me.user.name),
                 has_wallet: !signed.me.wallets.is_empty(),
             }),
             place,
@@ -140,7 +137,6 @@ impl Shell {
             t: language.texts(),
             csrf: "0".repeat(64),
             who: Some(Who {
-                name: "<b>Ana</b>".into(),
                 initials: "A".into(),
                 has_wallet: true,
             }),

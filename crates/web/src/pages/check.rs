@@ -8,6 +8,7 @@ use http::header;
 
 use crate::Web;
 use crate::form::{self, Form};
+use crate::pages::pay;
 use crate::stop::Stop;
 use crate::texts::Texts;
 use crate::visitor::Visitor;
@@ -28,6 +29,10 @@ pub async fn check(
     let value = form.get("valor");
     let said = match form.get("campo") {
         "tax_id" => tax_id(value, t),
+        "target" => {
+            let (good, text) = pay::seen(value, t);
+            Said { good, text }
+        }
         _ => return Err(Stop::NotFound),
     };
     let mark = if said.good { "+" } else { "-" };

@@ -9,7 +9,6 @@ pub enum Input {
     Email,
     Password,
     Money,
-    Search,
     Lines,
 }
 
@@ -108,7 +107,6 @@ impl Field {
         match self.input {
             Input::Email => "email",
             Input::Password => "password",
-            Input::Search => "search",
             Input::Text | Input::Money | Input::Lines => "text",
         }
     }
@@ -117,7 +115,6 @@ impl Field {
         match self.input {
             Input::Money => "decimal",
             Input::Email => "email",
-            Input::Search => "search",
             Input::Text | Input::Password | Input::Lines => "text",
         }
     }

@@ -3,4 +3,6 @@
 pub mod activity;
 pub mod field;
 pub mod qr;
+pub mod refusal;
+pub mod review;
 pub mod words;

@@ -20,10 +20,16 @@ macro_rules! catalogue {
     };
 }
 
+mod account;
 mod common;
+mod history;
+mod money;
 mod start;
 
+pub use account::*;
 pub use common::*;
+pub use history::*;
+pub use money::*;
 pub use start::*;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +124,14 @@ texts! {
     activity: Activity;
     stages: Stages;
     failures: Failures;
+    receive: Receive;
+    pay: Pay;
+    transfer: Transfer;
+    refund: Refund;
+    detail: Detail;
+    history: History;
+    statement: Statement;
+    account: Account;
 }
 
 /// The text with each `{}` replaced by the next value.
