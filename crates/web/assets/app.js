@@ -13,8 +13,13 @@ async function refresh() {
     const next = fresh.getElementById(part.id);
     if (!next || next.outerHTML === part.outerHTML) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-    if (next.dataset.moment !== part.dataset.moment) next.classList.add("arrived");
+    const arrived = next.dataset.moment !== part.dataset.moment;
     part.replaceWith(document.adoptNode(next));
+    if (arrived) {
+      // What people wait for is brought into sight.
+      next.classList.add("arrived");
+      next.scrollIntoView({ block: "center" });
+    }
     if (focused) document.getElementById(focused)?.focus();
     equip(next);
   }
