@@ -58,7 +58,10 @@ pub async fn users_sessions_and_keys(environment: Arc<Environment>) {
     );
     let found = store.session_by_token_hash(&[5; 32]).await.unwrap();
     assert_eq!(found, Some(session.clone()));
-    assert_eq!(store.sessions_of(ana.id).await.unwrap(), [session.clone()]);
+    assert_eq!(
+        store.sessions_of(ana.id).await.unwrap(),
+        vec![session.clone()]
+    );
     let nobody = UserId::from_bytes(bytes(2));
     assert_eq!(store.sessions_of(nobody).await.unwrap(), []);
     let found = store.api_key_by_secret_hash(&[6; 32]).await.unwrap();
