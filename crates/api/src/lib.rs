@@ -24,18 +24,18 @@ mod wire;
 use std::sync::Arc;
 
 use app::context::App;
+use app::throttle::Throttle;
 use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
+pub use app::throttle::SignInLimits;
 pub use openapi::openapi;
 pub use routes::Area;
-pub use throttle::SignInLimits;
 
 use error::{Code, Problem};
-use throttle::Throttle;
 
 /// Writes metrics out in Prometheus' text format.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;

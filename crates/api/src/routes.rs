@@ -104,6 +104,7 @@ endpoints! {
         payments::show_statement,
         payments::create_charge,
         payments::create_payout,
+        payments::preview_payout,
         payments::create_transfer,
         payments::create_refund,
         payments::cancel_transaction,

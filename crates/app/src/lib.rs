@@ -37,6 +37,7 @@ pub mod sabotage;
 pub mod seed;
 pub mod sequencer;
 pub mod sweeper;
+pub mod throttle;
 pub mod transactions;
 pub mod transfers;
 pub mod tries;

@@ -25,7 +25,7 @@ use crate::ports::store::{Locked, Locks, StoreError, TransactionRow, UserRow, Wa
 use crate::records::transfer::{TransferFacts, TransferPrivate};
 use crate::records::write;
 use crate::transactions::view::masked;
-use crate::views::TransactionView;
+use crate::views::{PartyView, TransactionView};
 
 impl App {
     /// Moves money between wallets; settled when this returns.
@@ -66,6 +66,23 @@ impl App {
             .commit("request_transfer", locks, move |locked| unit.decide(locked))
             .await;
         self.accepted(decided).await
+    }
+
+    /// Whom a transfer to this destination would pay; looked up within the same bounds as one.
+    ///
+    /// # Errors
+    /// What a transfer to this destination would be refused for.
+    pub async fn preview_transfer(
+        &self,
+        caller: &Caller,
+        to: &TransferDestination,
+    ) -> Result<PartyView, MoneyRefusal> {
+        let (payee, _) = self.payee_of(caller, to).await?;
+        Ok(PartyView {
+            tax_id_masked: payee.tax_id.as_deref().and_then(masked),
+            name: Some(payee.name),
+            bank: None,
+        })
     }
 
     /// A repeated request is answered before its destination is looked up again.

@@ -1,8 +1,10 @@
 //! What a wallet holds and held. Other people's wallets do not exist; operators may read all.
 
 use domain::ids::WalletId;
+use domain::limits::Left;
 use domain::time::Moment;
 
+use crate::calendar;
 use crate::commands::{Caller, MoneyRefusal, ReadRefusal, Scope};
 use crate::context::App;
 use crate::ports::store::{StatementFilter, StatementLine, StoreError, WalletRow};
@@ -43,6 +45,13 @@ impl App {
     ) -> Result<(i64, i64, i64), ReadRefusal> {
         self.wallet(caller, id).await?;
         Ok(self.store.balance_at(id, at).await?)
+    }
+
+    /// What the wallet's limits leave at this moment.
+    pub fn limits_left(&self, wallet: &WalletRow) -> Left {
+        wallet
+            .spent
+            .left(&wallet.limits, calendar::windows(self.now()))
     }
 
     /// The wallet that a request moves money from or to: the named one, or the caller's only one.

@@ -95,7 +95,35 @@ impl SpentWindow {
     }
 }
 
+/// What may still be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub per_transaction: Money,
+    pub day: Money,
+    /// Inside the night only.
+    pub night: Option<Money>,
+}
+
+impl Left {
+    /// The most that one transaction may carry now.
+    pub fn least(&self) -> Money {
+        let day = self.per_transaction.min(self.day);
+        self.night.map_or(day, |night| day.min(night))
+    }
+}
+
 impl Spent {
+    /// What the limits leave in these windows.
+    pub fn left(self, limits: &Limits, windows: Windows) -> Left {
+        let left = |limit: Money, spent: Money| limit.checked_sub(spent).unwrap_or(Money::ZERO);
+        let night = |night| left(limits.per_night, self.night.in_window(night));
+        Left {
+            per_transaction: limits.per_transaction,
+            day: left(limits.per_day, self.day.in_window(windows.day)),
+            night: windows.night.map(night),
+        }
+    }
+
     /// Counts `amount`, or says which limit it would pass.
     pub fn spend(
         self,
@@ -209,6 +237,19 @@ mod tests {
             })
         );
         assert!(spent.spend(&limits(), AFTER_MIDNIGHT, cents(100)).is_ok());
+    }
+
+    #[test]
+    fn what_is_left_is_exactly_what_may_be_spent() {
+        let spent = Spent::default()
+            .spend(&limits(), NIGHT, cents(200))
+            .unwrap();
+        let left = spent.left(&limits(), AFTER_MIDNIGHT);
+        assert_eq!((left.day, left.night), (cents(1_000), Some(cents(100))));
+        assert_eq!(left.least(), cents(100));
+        assert!(spent.spend(&limits(), AFTER_MIDNIGHT, left.least()).is_ok());
+        assert!(spent.spend(&limits(), AFTER_MIDNIGHT, cents(101)).is_err());
+        assert_eq!(Spent::default().left(&limits(), DAY).least(), cents(500));
     }
 
     #[test]

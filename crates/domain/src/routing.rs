@@ -25,6 +25,17 @@ pub struct Candidate {
     pub failed_recently: bool,
 }
 
+impl Candidate {
+    /// Whether nothing stands in the way of carrying this now.
+    pub fn is_usable(&self, need: Need) -> bool {
+        self.capable
+            && !self.exhausted
+            && !self.paused
+            && !(need == Need::Payout && (self.float_short || self.exposure_full))
+            && !matches!(self.circuit, CandidateCircuit::Shut(_))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CandidateCircuit {
     Closed,
@@ -103,11 +114,7 @@ pub fn choose(need: Need, candidates: &[Candidate], draw: u64) -> Choice {
     if left.is_empty() {
         return Choice::Reject(RejectReason::AllGatewaysUnavailable);
     }
-    let usable = left.iter().find(|c| {
-        !c.paused
-            && !(need == Need::Payout && (c.float_short || c.exposure_full))
-            && !matches!(c.circuit, CandidateCircuit::Shut(_))
-    });
+    let usable = left.iter().find(|c| c.is_usable(need));
     if let Some(chosen) = usable {
         let rule = if capable.len() == 1 {
             Rule::OnlyCapable

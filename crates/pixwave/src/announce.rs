@@ -48,6 +48,9 @@ fn text(running: &Running) -> Result<String> {
     if !roles.is_all() {
         writeln!(text, "  roles         {}", roles.shown())?;
     }
+    if roles.has(Role::Web) {
+        writeln!(text, "  wallet        {url}/")?;
+    }
     if roles.has(Role::Payments) {
         writeln!(text, "  description   {url}/docs   {url}/openapi.json")?;
     }
@@ -57,7 +60,8 @@ fn text(running: &Running) -> Result<String> {
     if let Some(demo) = &running.demo {
         writeln!(text, "  demo accounts")?;
         let operators = demo.operators.iter().map(|who| ("operator", who));
-        for (role, who) in std::iter::once(("customer", &demo.customer)).chain(operators) {
+        let customers = [("customer", &demo.customer), ("customer", &demo.friend)];
+        for (role, who) in customers.into_iter().chain(operators) {
             writeln!(text, "    {role}       {:<24} {}", who.email, who.password)?;
         }
     }

@@ -4,6 +4,7 @@
 //! nobody who has not seen the key knows them.
 
 use anyhow::{Context, Result};
+use app::commands::{SignUp, SignUpRefusal};
 use app::context::App;
 use app::seed::{Seed, SeedPerson};
 use domain::money::Money;
@@ -19,6 +20,9 @@ pub const CUSTOMER_CENTS: i64 = 100_000;
 
 const CUSTOMER: (&str, &str) = ("Demo Customer", "customer@example.com");
 const CUSTOMER_TAX_ID: &str = "52998224725";
+/// Somebody to move money to and from, without money at the beginning.
+const FRIEND: (&str, &str) = ("Demo Friend", "friend@example.com");
+const FRIEND_TAX_ID: &str = "11144477735";
 const OPERATORS: [(&str, &str); 2] = [
     ("Demo Operator", "operator@example.com"),
     ("Second Operator", "operator2@example.com"),
@@ -28,6 +32,7 @@ const OPERATORS: [(&str, &str); 2] = [
 #[derive(Clone, Debug)]
 pub struct DemoCredentials {
     pub customer: Credential,
+    pub friend: Credential,
     pub operators: Vec<Credential>,
 }
 
@@ -36,6 +41,29 @@ pub struct DemoCredentials {
 pub struct Credential {
     pub email: &'static str,
     pub password: String,
+}
+
+impl DemoCredentials {
+    /// What the pages offer; `payer` pays charges as somebody's bank would.
+    pub fn for_pages(&self, payer: web::DemoPayer) -> web::Demo {
+        let person = |name: &str, who: &Credential| web::DemoPerson {
+            name: name.to_owned(),
+            email: who.email.to_owned(),
+            password: who.password.clone(),
+        };
+        web::Demo {
+            customers: vec![
+                person(CUSTOMER.0, &self.customer),
+                person(FRIEND.0, &self.friend),
+            ],
+            operators: self
+                .operators
+                .iter()
+                .map(|who| who.email.to_owned())
+                .collect(),
+            payer,
+        }
+    }
 }
 
 impl std::fmt::Debug for Credential {
@@ -50,6 +78,7 @@ impl std::fmt::Debug for Credential {
 pub async fn seed(app: &App, key: &SecretString) -> Result<DemoCredentials> {
     let credentials = credentials(key);
     if app.is_seeded().await? {
+        add_friend(app, &credentials.friend).await?;
         return Ok(credentials);
     }
     let person = |name: &str, credential: &Credential| SeedPerson {
@@ -70,7 +99,26 @@ pub async fn seed(app: &App, key: &SecretString) -> Result<DemoCredentials> {
     app.seed(seed)
         .await
         .context("the demo data cannot be written")?;
+    add_friend(app, &credentials.friend).await?;
     Ok(credentials)
+}
+
+/// Signs the friend up; databases that were seeded before there was one get theirs now.
+async fn add_friend(app: &App, credential: &Credential) -> Result<()> {
+    if app.store.user_by_email(credential.email).await?.is_some() {
+        return Ok(());
+    }
+    let friend = SignUp {
+        name: FRIEND.0.to_owned(),
+        email: credential.email.to_owned(),
+        password: credential.password.clone(),
+        tax_id: TaxId::parse(FRIEND_TAX_ID).expect("a constant that is a CPF"),
+    };
+    match app.sign_up(friend).await {
+        // Whoever has taken the names already is left alone.
+        Ok(_) | Err(SignUpRefusal::EmailTaken | SignUpRefusal::TaxIdTaken) => Ok(()),
+        Err(SignUpRefusal::Store(error)) => Err(error).context("the demo data cannot be written"),
+    }
 }
 
 fn money(cents: i64) -> Money {
@@ -87,6 +135,7 @@ fn credentials(key: &SecretString) -> DemoCredentials {
     };
     DemoCredentials {
         customer: credential(CUSTOMER.1),
+        friend: credential(FRIEND.1),
         operators: OPERATORS
             .iter()
             .map(|(_, email)| credential(email))

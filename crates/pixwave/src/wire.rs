@@ -33,6 +33,8 @@ use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
 use app::ports::webhooks::WebhookSender;
+use app::throttle::SignInLimits;
+use app::tries::Tries;
 use domain::gateway::{Gateway, Operation};
 use platform::{
     Limits, Link, RedisAvailability, RedisTries, SystemLookup, WebhookClient, WebhookLimits,
@@ -43,6 +45,8 @@ use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tower::ServiceExt as _;
+use web::WebOptions;
 
 use crate::app_key;
 use crate::clients::{self, Clients};
@@ -199,21 +203,27 @@ async fn assemble(
     let (closing, closed) = watch::channel(false);
     let (stage, stages) = watch::channel(Stage::Serving);
     let standard = ApiOptions::all();
+    let tries: Arc<dyn Tries> = match &redis {
+        Some(link) => Arc::new(RedisTries::new(
+            link.clone(),
+            &app_key::derived(&key, "tries"),
+        )),
+        None => standard.tries,
+    };
+    let pages = roles
+        .has(Role::Web)
+        .then(|| pages(&app, &tries, &closed, demo.as_ref(), sandbox.as_ref()));
     let options = ApiOptions {
         areas: roles.areas(),
-        tries: match &redis {
-            Some(link) => Arc::new(RedisTries::new(
-                link.clone(),
-                &app_key::derived(&key, "tries"),
-            )),
-            None => standard.tries,
-        },
+        tries,
         metrics: metrics::exposition(redis.clone()),
         shutdown: Some(closed),
         ..standard
     };
-    // The role `web` adds its pages here.
     let mut router = api::router(app.clone(), options);
+    if let Some(pages) = pages {
+        router = router.merge(pages);
+    }
     if let Some(sandbox) = &sandbox {
         router = router.merge(sandbox.control_router());
     }
@@ -240,6 +250,42 @@ async fn assemble(
         server,
         tasks,
     })
+}
+
+/// The wallet in the browser; tries to sign in count together with those at the API.
+fn pages(
+    app: &App,
+    tries: &Arc<dyn Tries>,
+    closed: &watch::Receiver<bool>,
+    demo: Option<&DemoCredentials>,
+    sandbox: Option<&Sandbox>,
+) -> axum::Router {
+    let demo = demo.zip(sandbox).map(|(people, sandbox)| {
+        let control = sandbox.control_router();
+        people.for_pages(Arc::new(move |id| {
+            Box::pin(pay_in_sandbox(control.clone(), id))
+        }))
+    });
+    let options = WebOptions {
+        sign_in_limits: SignInLimits::STANDARD,
+        tries: tries.clone(),
+        demo,
+        shutdown: Some(closed.clone()),
+    };
+    web::router(app.clone(), options)
+}
+
+/// Pays a charge of the sandbox as a bank outside would; whether it could.
+async fn pay_in_sandbox(control: axum::Router, id: String) -> bool {
+    let path = format!("/sandbox/charges/{id}/pay");
+    let request = http::Request::post(path).body(axum::body::Body::empty());
+    let Ok(request) = request else {
+        return false;
+    };
+    match control.oneshot(request).await {
+        Ok(answer) => answer.status().is_success(),
+        Err(never) => match never {},
+    }
 }
 
 /// The application over these parts.

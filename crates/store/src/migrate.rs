@@ -50,6 +50,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0004_webhooks.sql"),
         lite: include_str!("../migrations/sqlite/0004_webhooks.sql"),
     },
+    Migration {
+        version: 6,
+        name: "sessions",
+        my: include_str!("../migrations/mysql/0006_sessions.sql"),
+        lite: include_str!("../migrations/sqlite/0006_sessions.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -1,11 +1,11 @@
 //! Who may depend on whom, and on what from outside.
 //!
 //! ```text
-//!              pixwave  (knows everybody, is known by nobody)
-//!    api  store  gateways  platform     sandbox (meets gateways only on the wire)
-//!      └────┴───────┴─────────┘            │
-//!             app                          │
-//!              └──────── domain ───────────┘   testkit: development only
+//!               pixwave  (knows everybody, is known by nobody)
+//! api  web  store  gateways  platform     sandbox (meets gateways only on the wire)
+//!   └───┴─────┴───────┴─────────┘            │
+//!              app                           │
+//!               └──────── domain ────────────┘   testkit: development only
 //! ```
 
 use std::collections::BTreeSet;
@@ -63,9 +63,14 @@ const LAYERS: &[Layer] = &[
         tests_use: &["testkit"],
     },
     Layer {
+        name: "web",
+        uses: &["app", "domain"],
+        tests_use: &["testkit"],
+    },
+    Layer {
         name: "pixwave",
         uses: &[
-            "domain", "app", "store", "gateways", "platform", "sandbox", "api", "sim",
+            "domain", "app", "store", "gateways", "platform", "sandbox", "api", "web", "sim",
         ],
         tests_use: &["testkit"],
     },
@@ -141,6 +146,10 @@ const BANNED: &[(&str, &[&[&str]])] = &[
     ("sandbox", &[DATABASES, PLATFORM, PROGRAM]),
     (
         "api",
+        &[DATABASES, PLATFORM, PROGRAM, TRANSPORT, &["reqwest"]],
+    ),
+    (
+        "web",
         &[DATABASES, PLATFORM, PROGRAM, TRANSPORT, &["reqwest"]],
     ),
     ("pixwave", &[DATABASES, PLATFORM]),
@@ -301,6 +310,9 @@ fn a_crossed_wall_is_noticed() {
         edge("app", "rusqlite", Kind::Product, false),
         edge("api", "store", Kind::Test, true),
         edge("api", "gateways", Kind::Product, true),
+        edge("web", "store", Kind::Product, true),
+        edge("web", "api", Kind::Product, true),
+        edge("web", "rusqlite", Kind::Product, false),
         edge("store", "gateways", Kind::Product, true),
         edge("platform", "store", Kind::Product, true),
         edge("api", "platform", Kind::Test, true),

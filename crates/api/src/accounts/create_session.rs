@@ -49,9 +49,11 @@ pub(crate) async fn handle(
     fields: Fields,
 ) -> Result<(StatusCode, Json<SessionBody>), Problem> {
     let now = api.app.now();
-    api.throttle.address(client, now).await?;
+    let counted = api.throttle.address(client.0, now).await;
+    counted.map_err(Problem::rate_limited)?;
     let (email, password) = parse(fields)?;
-    api.throttle.email(&email, now).await?;
+    let counted = api.throttle.email(&email, now).await;
+    counted.map_err(Problem::rate_limited)?;
     let session = api.app.sign_in(&email, &password).await?;
     Ok((StatusCode::CREATED, Json(session.into())))
 }

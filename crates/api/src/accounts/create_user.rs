@@ -47,9 +47,11 @@ pub(crate) async fn handle(
     fields: Fields,
 ) -> Result<(StatusCode, Json<UserBody>), Problem> {
     let now = api.app.now();
-    api.throttle.address(client, now).await?;
+    let counted = api.throttle.address(client.0, now).await;
+    counted.map_err(Problem::rate_limited)?;
     let sign_up = parse(fields)?;
-    api.throttle.email(&sign_up.email, now).await?;
+    let counted = api.throttle.email(&sign_up.email, now).await;
+    counted.map_err(Problem::rate_limited)?;
     let view = api.app.sign_up(sign_up).await?;
     Ok((StatusCode::CREATED, Json(UserBody::from(&view))))
 }

@@ -1,35 +1,24 @@
 //! `GET /v1/events/stream`: the caller's events as server-sent events (WHATWG HTML, 9.2).
 //!
 //! An event's `id` is its position in the stream, so a client that reconnects with `Last-Event-ID`
-//! misses nothing; without it the stream begins now. The stream reads on whenever a commit rings
-//! the bell, and every second besides, because positions are given after the commit. A comment
-//! every fifteen seconds keeps the connection alive; at the same pace the token is looked at again,
-//! so that a revoked one ends its streams. A server that stops ends them too.
+//! misses nothing; without it the stream begins now. [`app::feed::Feed`] says when there is more; what
+//! keeps the connection alive is a comment.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::pin::pin;
 
-use app::commands::Caller;
 use app::events;
-use app::ports::store::{EventRow, StoreError};
+use app::feed::{Feed, Told};
+use app::ports::store::EventRow;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::time::{Moment, Span};
-use futures::future::{Either, select};
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, header};
-use tokio::sync::watch;
 
 use crate::Api;
 use crate::error::Problem;
 use crate::extract::caller::{Authorized, Reads};
 use crate::wire::operations::EventBody;
-
-const PAGE: u32 = 100;
-const LOOK_EVERY: Span = Span::from_seconds(1);
-const ALIVE_EVERY: Span = Span::from_seconds(15);
 
 /// Stream events
 ///
@@ -54,18 +43,14 @@ pub(crate) async fn handle(
         Some(position) => position,
         None => api.app.last_position().await?,
     };
-    let feed = Feed {
-        alive_at: api.app.now().plus(ALIVE_EVERY),
-        api,
-        caller: authorized.caller,
-        bearer: authorized.bearer,
-        position,
-        ready: VecDeque::from([Bytes::from_static(b": connected\n\n")]),
-    };
-    let chunks = stream::unfold(feed, |mut feed| async move {
-        let chunk = feed.next().await?;
-        Some((Ok::<_, Infallible>(chunk), feed))
+    let who = (authorized.caller, authorized.bearer);
+    let feed = Feed::new(api.app, who, position, api.shutdown);
+    let told = stream::unfold(feed, |mut feed| async move {
+        let told = feed.next().await?;
+        Some((stream::iter(pieces(&told)), feed))
     });
+    let greeting = stream::iter([Bytes::from_static(b": connected\n\n")]);
+    let chunks = greeting.chain(told.flatten()).map(Ok::<_, Infallible>);
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -83,91 +68,13 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         .ok_or_else(|| Problem::field("Last-Event-ID", "invalid", "must be a position"))
 }
 
-/// One client's place in the stream.
-struct Feed {
-    api: Api,
-    caller: Caller,
-    bearer: String,
-    position: u64,
-    ready: VecDeque<Bytes>,
-    alive_at: Moment,
-}
-
-impl Feed {
-    /// The next piece of the answer, `None` when it is over.
-    async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(chunk) = self.ready.pop_front() {
-                return Some(chunk);
-            }
-            if self.is_stopping() {
-                return None;
-            }
-            // Listen before looking, or a commit between the two would go unheard.
-            let bell = self.api.app.bell.clone();
-            let mut rung = pin!(bell.notified());
-            rung.as_mut().enable();
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, "an event stream ended");
-                return None;
-            }
-            if !self.ready.is_empty() {
-                continue;
-            }
-            if self.api.app.now() >= self.alive_at {
-                if !self.is_still_welcome().await {
-                    return None;
-                }
-                self.alive_at = self.api.app.now().plus(ALIVE_EVERY);
-                return Some(Bytes::from_static(b": alive\n\n"));
-            }
-            let pause = self.api.app.runtime.sleep(LOOK_EVERY);
-            let stop = pin!(stopped(self.api.shutdown.clone()));
-            match select(select(rung, pause), stop).await {
-                Either::Left(_) => {}
-                Either::Right(_) => return None,
-            }
+fn pieces(told: &Told) -> Vec<Bytes> {
+    match told {
+        Told::Events(events) => {
+            let frames = events.iter().map(|(at, row)| frame(row, *at));
+            frames.map(Bytes::from).collect()
         }
-    }
-
-    async fn look(&mut self) -> Result<(), StoreError> {
-        let rows = self
-            .api
-            .app
-            .events_after(&self.caller, self.position, PAGE)
-            .await?;
-        for row in &rows {
-            // A row without a position is not committed to the order yet.
-            let Some(position) = row.position else { break };
-            self.position = position;
-            self.ready.push_back(Bytes::from(frame(row, position)));
-        }
-        Ok(())
-    }
-
-    async fn is_still_welcome(&self) -> bool {
-        matches!(
-            self.api.app.authenticate(&self.bearer).await,
-            Ok(Some(caller)) if caller == self.caller
-        )
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.api
-            .shutdown
-            .as_ref()
-            .is_some_and(|stop| *stop.borrow())
-    }
-}
-
-/// Ends when the server stops; never when nobody can say so.
-async fn stopped(shutdown: Option<watch::Receiver<bool>>) {
-    match shutdown {
-        Some(mut shutdown) => {
-            // A sender that is gone stopped with the server.
-            let _ = shutdown.wait_for(|stop| *stop).await;
-        }
-        None => std::future::pending().await,
+        Told::Alive => vec![Bytes::from_static(b": alive\n\n")],
     }
 }
 
@@ -181,6 +88,7 @@ fn frame(row: &EventRow, position: u64) -> String {
 mod tests {
     use super::*;
     use domain::ids::EventId;
+    use domain::time::Moment;
 
     #[test]
     fn a_frame_is_three_lines_and_a_blank_one() {

@@ -82,28 +82,7 @@ pub(crate) async fn handle(
 }
 
 fn parse(mut fields: Fields, key: IdempotencyKey) -> Result<RequestPayout, Problem> {
-    let (has_key, has_code) = (fields.has("pix_key"), fields.has("br_code"));
-    let has_amount = fields.has("amount_cents");
-    let amount = fields.optional("amount_cents", read::amount);
-    let (destination, code) = if has_code {
-        refuse_beside_code(&mut fields);
-        let read = fields.optional("br_code", read::br_code);
-        let (text, decoded) = read.unzip();
-        (text.map(PayoutDestination::BrCode), decoded)
-    } else {
-        (destination_key(&mut fields), None)
-    };
-    let amount = match (code, has_amount) {
-        (Some(code), _) => amount_of_code(&mut fields, &code, amount, has_amount),
-        (None, true) => amount,
-        (None, false) => {
-            // A code that could not be read may have named the amount.
-            if has_key || !has_code {
-                fields.refuse("amount_cents", "required", "is required");
-            }
-            None
-        }
-    };
+    let (amount, destination) = read_payout(&mut fields, Amount::Needed);
     let common = money_request(&mut fields, key);
     fields.finish(|| {
         Some(RequestPayout {
@@ -112,6 +91,44 @@ fn parse(mut fields: Fields, key: IdempotencyKey) -> Result<RequestPayout, Probl
             destination: destination?,
         })
     })
+}
+
+/// Whether the amount must be known by now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    Needed,
+    Open,
+}
+
+/// The amount and the destination. A mistake in one of them is recorded in `fields`.
+pub(super) fn read_payout(
+    fields: &mut Fields,
+    need: Amount,
+) -> (Option<Money>, Option<PayoutDestination>) {
+    let (has_key, has_code) = (fields.has("pix_key"), fields.has("br_code"));
+    let has_amount = fields.has("amount_cents");
+    let amount = fields.optional("amount_cents", read::amount);
+    let (destination, code) = if has_code {
+        refuse_beside_code(fields);
+        let read = fields.optional("br_code", read::br_code);
+        let (text, decoded) = read.unzip();
+        (text.map(PayoutDestination::BrCode), decoded)
+    } else {
+        (destination_key(fields), None)
+    };
+    let may_be_missing = has_amount || need == Amount::Open;
+    let amount = match (code, has_amount) {
+        (Some(code), _) => amount_of_code(fields, &code, amount, may_be_missing),
+        (None, true) => amount,
+        (None, false) => {
+            // A code that could not be read may have named the amount.
+            if need == Amount::Needed && (has_key || !has_code) {
+                fields.refuse("amount_cents", "required", "is required");
+            }
+            None
+        }
+    };
+    (amount, destination)
 }
 
 fn refuse_beside_code(fields: &mut Fields) {
@@ -144,13 +161,13 @@ fn amount_of_code(
     fields: &mut Fields,
     code: &Decoded,
     given: Option<Money>,
-    has_amount: bool,
+    may_be_missing: bool,
 ) -> Option<Money> {
     let named = code.amount_centavos().filter(|cents| *cents > 0);
     let Some(named) = named else {
         // What a dynamic code asks for stands in a document; of our own codes it is known.
         let is_dynamic = matches!(code.payment, Payment::Dynamic { .. });
-        if !has_amount && !is_dynamic {
+        if !may_be_missing && !is_dynamic {
             let message = "is required: the BR Code names no amount";
             fields.refuse("amount_cents", "required", message);
         }

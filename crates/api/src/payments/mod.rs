@@ -9,6 +9,7 @@ pub mod create_transfer;
 pub mod list_attempts;
 pub mod list_transactions;
 pub mod list_wallets;
+pub mod preview_payout;
 mod qr;
 mod receipt_html;
 pub mod show_qr_png;

@@ -9,6 +9,7 @@ use domain::ids::{JournalId, PayInId, TransactionId, WalletId};
 use domain::money::Money;
 use domain::payout::{Outgoing, OutgoingStage, OutgoingStep};
 use domain::status::Kind;
+use domain::time::Moment;
 
 use super::{Asked, PayoutUnit};
 use crate::calendar;
@@ -23,6 +24,8 @@ use crate::ports::gateway::ObservedPayer;
 use crate::ports::store::*;
 use crate::records::charge::{ChargeRecord, PayInPayer};
 use crate::records::outgoing::{OutgoingFacts, OutgoingRecord};
+use crate::transactions::view::masked;
+use crate::views::PartyView;
 
 /// The keys of pay-ins that no gateway carried begin with this.
 pub const INSIDE_PREFIX: &str = "inside:";
@@ -58,6 +61,49 @@ impl App {
             due: due(&charge),
         }))
     }
+
+    /// A charge of ours as somebody who wants to pay it from this wallet may see it: who is paid,
+    /// and until when.
+    pub(super) async fn payable_charge(
+        &self,
+        own: &OwnCharge,
+        payer: WalletId,
+    ) -> Result<(PartyView, Moment), MoneyRefusal> {
+        let found = self.store.transaction(own.charge).await?;
+        let found = found.ok_or(MoneyRefusal::NotFound("charge"))?;
+        let charge = ChargeRecord::load(&found.row)?;
+        check_payable(&charge, payer, self.now())?;
+        let owner = self.store.user(charge.row.user_id).await?;
+        let payee = owner.map_or_else(PartyView::default, |owner| PartyView {
+            name: Some(owner.name),
+            tax_id_masked: owner.tax_id.as_deref().and_then(masked),
+            bank: None,
+        });
+        Ok((payee, charge.expires_at()))
+    }
+}
+
+/// Whether the charge can be paid from this wallet now.
+fn check_payable(charge: &ChargeRecord, payer: WalletId, now: Moment) -> Result<(), MoneyRefusal> {
+    if charge.row.wallet_id == payer {
+        return Err(invalid(
+            "br_code",
+            "own_code",
+            "the code pays into this same wallet",
+        ));
+    }
+    let open = matches!(
+        charge.stage,
+        ChargeStage::AwaitingPayment | ChargeStage::Underpaid { .. }
+    );
+    if !open || now >= charge.expires_at() {
+        return Err(invalid(
+            "br_code",
+            "not_payable",
+            "the code is paid, expired or cancelled",
+        ));
+    }
+    Ok(())
 }
 
 fn due(charge: &ChargeRecord) -> Money {
@@ -151,24 +197,7 @@ impl PayoutUnit {
 
     /// The amount, if the charge can be paid with it by this wallet now.
     fn check_charge(&self, charge: &ChargeRecord) -> Result<Money, MoneyRefusal> {
-        if charge.row.wallet_id == self.wallet_id {
-            return Err(invalid(
-                "br_code",
-                "own_code",
-                "the code pays into this same wallet",
-            ));
-        }
-        let open = matches!(
-            charge.stage,
-            ChargeStage::AwaitingPayment | ChargeStage::Underpaid { .. }
-        );
-        if !open || self.seed.now >= charge.expires_at() {
-            return Err(invalid(
-                "br_code",
-                "not_payable",
-                "the code is paid, expired or cancelled",
-            ));
-        }
+        check_payable(charge, self.wallet_id, self.seed.now)?;
         let due = due(charge);
         if self.order.amount != due {
             return Err(invalid(

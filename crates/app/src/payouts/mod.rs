@@ -5,6 +5,7 @@
 //! (`inside`).
 
 pub mod inside;
+pub mod preview;
 
 use domain::ids::{JobId, JournalId, TransactionId, WalletId};
 use domain::money::Money;

@@ -47,6 +47,7 @@ mod harness;
 mod invariants;
 mod metrics;
 mod oracle;
+mod pages;
 mod payouts;
 mod receiver;
 mod redis;

@@ -16,7 +16,7 @@ async fn a_file_belongs_to_all_and_a_role_says_what_it_lacks() {
     let folder = Folder::new();
     for (words, missing) in [
         (&["worker"][..], &["DB_CONNECTION", "SANDBOX_FOLDER"][..]),
-        (&["serve", "--roles", "accounts,web"], &["DB_CONNECTION"]),
+        (&["serve", "--roles", "accounts"], &["DB_CONNECTION"]),
         (&["sandbox"], &["SANDBOX_FOLDER"]),
     ] {
         let mut command = pixwave(&folder.0, &[]);

@@ -162,7 +162,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             (report.from, report.applied),
-            (1, vec!["review", "disputes", "webhooks"])
+            (1, vec!["review", "disputes", "webhooks", "sessions"])
         );
         let store = open(&config, keyring()).await.unwrap();
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

@@ -1,0 +1,114 @@
+//! The pages: a wallet in the browser, drawn on the server.
+//!
+//! A request passes [`around`] (who visits, in which language; an id, a log line, the security
+//! headers), then the extractors of its handler ([`session`], [`form`]), then the handler: one page,
+//! one file in `pages`. A handler calls the use cases of `app` and answers with a page made of a
+//! template, a [`shell::Shell`] and texts from one catalogue ([`texts`]), or with a [`stop::Stop`].
+//!
+//! Everything works without scripts but live updates and copy buttons; scripts and styles are files
+//! of this program ([`assets`]), so that the content security policy allows nothing inline and no
+//! other host.
+
+mod around;
+mod assets;
+mod cookies;
+mod csrf;
+mod form;
+mod format;
+mod notice;
+mod pages;
+mod parts;
+mod session;
+mod shell;
+mod stop;
+mod texts;
+mod visitor;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use app::context::App;
+use app::throttle::{SignInLimits, Throttle};
+use app::tries::Tries;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::sync::watch;
+
+/// How the pages are served.
+pub struct WebOptions {
+    pub sign_in_limits: SignInLimits,
+    /// Counts tries to sign in and up, together with the API.
+    pub tries: Arc<dyn Tries>,
+    /// Present in the embedded mode.
+    pub demo: Option<Demo>,
+    /// Becomes true when the server stops: event streams end, so that a graceful stop can.
+    pub shutdown: Option<watch::Receiver<bool>>,
+}
+
+/// What the embedded mode offers to a visitor.
+#[derive(Clone)]
+pub struct Demo {
+    /// Who can be tried with one click; the first has money.
+    pub customers: Vec<DemoPerson>,
+    /// E-mails of operators, whose passwords the program printed.
+    pub operators: Vec<String>,
+    /// Pays a charge as somebody's bank would.
+    pub payer: DemoPayer,
+}
+
+#[derive(Clone)]
+pub struct DemoPerson {
+    pub name: String,
+    pub email: String,
+    pub password: String,
+}
+
+/// Pays the charge that a gateway knows by this id; whether it could.
+pub type DemoPayer =
+    Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// What every handler may use.
+#[derive(Clone)]
+pub(crate) struct Web {
+    app: App,
+    throttle: Throttle,
+    demo: Option<Arc<Demo>>,
+    shutdown: Option<watch::Receiver<bool>>,
+    /// Browsers reach us by https: cookies travel nowhere else.
+    secure: bool,
+    /// Where browsers reach us, when that is known: `https://pix.example.com`.
+    origin: Option<String>,
+}
+
+impl Web {
+    fn new(app: App, options: WebOptions) -> Web {
+        let public = app.settings.public_url.as_deref();
+        let origin = public.and_then(|url| url::Url::parse(url).ok());
+        Web {
+            throttle: Throttle::new(options.sign_in_limits, options.tries),
+            demo: options.demo.map(Arc::new),
+            shutdown: options.shutdown,
+            secure: origin.as_ref().is_some_and(|url| url.scheme() == "https"),
+            origin: origin.map(|url| url.origin().ascii_serialization()),
+            app,
+        }
+    }
+
+    /// So many random bytes.
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.app.runtime.random(&mut bytes);
+        bytes
+    }
+}
+
+/// The router of the wallet, its sign-in and the files that pages are made of. It has no fallback,
+/// so that it can be merged with others. Serve it with
+/// `into_make_service_with_connect_info::<SocketAddr>()`.
+pub fn router(app: App, options: WebOptions) -> Router {
+    let web = Web::new(app, options);
+    pages::routes()
+        .merge(assets::routes())
+        .layer(from_fn_with_state(web.clone(), around::around))
+        .with_state(web)
+}

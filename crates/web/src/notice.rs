@@ -1,0 +1,53 @@
+//! What is said once, at the top of the next page.
+
+use axum::response::Response;
+use http::header;
+
+use crate::cookies;
+use crate::texts::Texts;
+
+/// How long a browser keeps it at most, in seconds: a page that is never loaded says nothing later.
+const KEPT: i64 = 30;
+
+macro_rules! notices {
+    ($($variant:ident = $name:literal, $text:ident;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Notice { $($variant,)* }
+
+        impl Notice {
+            /// As the cookie holds it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Notice::$variant => $name,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<Notice> {
+                match text { $($name => Some(Notice::$variant),)* _ => None }
+            }
+
+            pub fn text(self, t: &Texts) -> &'static str {
+                match self { $(Notice::$variant => t.notices.$text,)* }
+            }
+        }
+    };
+}
+
+notices! {
+    SignedOut = "signed_out", signed_out;
+    Welcome = "welcome", welcome;
+    PaidBefore = "paid_before", paid_before;
+    Cancelled = "cancelled", cancelled;
+    TooLateToCancel = "too_late_to_cancel", too_late_to_cancel;
+    NotConfirmedYet = "not_confirmed_yet", not_confirmed_yet;
+    SessionsEnded = "sessions_ended", sessions_ended;
+    KeyRevoked = "key_revoked", key_revoked;
+    SimulationFailed = "simulation_failed", simulation_failed;
+}
+
+impl Notice {
+    /// The answer, after which the next page says this.
+    pub fn on(self, mut response: Response, secure: bool) -> Response {
+        let cookie = cookies::set(cookies::NOTICE, self.as_str(), Some(KEPT), secure);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+        response
+    }
+}

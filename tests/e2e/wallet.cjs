@@ -1,0 +1,433 @@
+// The wallet in a real browser: wallet.cjs <pixwave program> [folder for pictures]
+//
+// Starts the program with a database of its own, drives Chromium through the flows on a phone and a
+// desk, in both languages, with and without scripts, and with the first gateway broken half-way.
+// Every page is looked at by axe; a message on the console or a request to another host fails the
+// run. The last line counts.
+
+"use strict";
+
+const { spawn } = require("node:child_process");
+const { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const assert = require("node:assert/strict");
+const { chromium } = require("playwright-core");
+
+const [program, pictures] = process.argv.slice(2);
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const DESK = { viewport: { width: 1280, height: 860 } };
+const LIMIT = 15_000;
+// What the first page may transfer, in bytes.
+const FIRST_PAGE = 60 * 1024;
+
+// ---------------------------------------------------------------- the program
+
+const folder = mkdtempSync(join(tmpdir(), "pixwave-e2e-"));
+
+function start() {
+  const names = ["PATH", "HOME", "TMPDIR"];
+  const env = Object.fromEntries(names.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
+  const child = spawn(program, [], {
+    cwd: folder,
+    env: { ...env, HTTP_PORT: "0", DB_DATABASE: join(folder, "e2e.db") },
+    stdio: ["ignore", "pipe", openSync(join(folder, "log"), "w")],
+  });
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.once("exit", (code) => reject(new Error(`the program ended with ${code}`)));
+    child.stdout.on("data", (data) => {
+      text += data;
+      const url = /^listening on (\S+)$/m.exec(text)?.[1];
+      if (!url) return;
+      const [, email, password] = /^\s*customer\s+(customer@\S+)\s+(\S+)$/m.exec(text);
+      resolve({ child, url, email, password });
+    });
+  });
+}
+
+async function stop(server) {
+  const ended = new Promise((resolve) => server.child.once("exit", resolve));
+  server.child.kill("SIGTERM");
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 8_000))]);
+  server.child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+}
+
+// ---------------------------------------------------------------- the world of a test
+
+class World {
+  constructor(server, browser) {
+    Object.assign(this, server, { browser, problems: [], contexts: [] });
+  }
+
+  async context({ device = PHONE, language = "pt-BR", scripts = true, scheme = "light" } = {}) {
+    const context = await this.browser.newContext({
+      ...device,
+      locale: language,
+      javaScriptEnabled: scripts,
+      colorScheme: scheme,
+      baseURL: this.url,
+      reducedMotion: "reduce",
+      deviceScaleFactor: pictures && device === PHONE ? 1.25 : 1,
+    });
+    context.setDefaultTimeout(LIMIT);
+    this.contexts.push(context);
+    return context;
+  }
+
+  async page(options) {
+    const context = await this.context(options);
+    const page = await context.newPage();
+    const host = new URL(this.url).host;
+    page.on("console", (message) => {
+      // A refused form is answered with 422, which the console tells of as well.
+      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
+        this.problems.push(`console: ${message.text()}`);
+      }
+    });
+    page.on("pageerror", (error) => this.problems.push(`script: ${error.message}`));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol !== "data:" && url.host !== host) this.problems.push(`elsewhere: ${url}`);
+    });
+    return page;
+  }
+
+  async closeContexts() {
+    for (const context of this.contexts.splice(0)) await context.close();
+  }
+
+  async api(method, path, body, headers = {}) {
+    const token = (this.token ??= await this.signIn());
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+      body: body && JSON.stringify(body),
+    });
+    const text = await response.text();
+    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  async signIn() {
+    const response = await fetch(`${this.url}/v1/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ email: this.email, password: this.password }),
+    });
+    return (await response.json()).token;
+  }
+
+  fault(gateway, fault) {
+    return this.api("PUT", `/sandbox/gateways/${gateway}/faults`, fault);
+  }
+
+  async pay(id) {
+    const charge = await this.api("GET", `/v1/transactions/${id}`);
+    await this.api("POST", `/sandbox/charges/${charge.txid}/pay`, {});
+  }
+}
+
+async function enterDemo(page, person = 0) {
+  await page.goto("/");
+  await page.locator(`button[name=pessoa][value="${person}"]`).click();
+  await page.waitForURL("**/app");
+}
+
+// What axe says of the page, each with the place.
+async function axe(page, where) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  return violations.map((it) => `${where}: ${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+}
+
+async function shoot(page, name, full = false) {
+  if (!pictures) return;
+  mkdirSync(pictures, { recursive: true });
+  await page.waitForTimeout(150);
+  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: full });
+}
+
+const badge = (page, text) => page.locator("#state .badge", { hasText: text }).waitFor();
+const idOf = (page) => /txn_[0-9a-f]{32}/.exec(page.url())[0];
+
+async function charge(page, amount, description = "") {
+  await page.goto("/app/receber");
+  await page.locator("#amount").fill(amount);
+  await page.locator("#description").fill(description);
+  await page.locator("main button[type=submit]").click();
+  await page.waitForURL("**/app/transacoes/txn_*");
+  return idOf(page);
+}
+
+async function look(page, target, amount) {
+  await page.goto("/app/pagar");
+  await page.locator("#target").fill(target);
+  await page.locator("#amount").fill(amount);
+  await page.locator("main button[type=submit]").click();
+}
+
+// ---------------------------------------------------------------- the tests
+
+const tests = {
+  async "the first page is light, and one click leads to money"(world) {
+    const page = await world.page();
+    const session = await page.context().newCDPSession(page);
+    await session.send("Network.enable");
+    let bytes = 0;
+    session.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
+    await page.goto("/", { waitUntil: "networkidle" });
+    console.log(`the first page transfers ${(bytes / 1024).toFixed(1)} KB`);
+    assert.ok(bytes > 0 && bytes <= FIRST_PAGE, `${bytes} bytes`);
+    await shoot(page, "landing");
+    await enterDemo(page);
+    await page.locator(".balance__amount", { hasText: "1.000,00" }).waitFor();
+  },
+
+  async "a charge shows its code and tells at once that it is paid"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    const id = await charge(page, "25,90", "Bolo de fubá");
+    await badge(page, "Aguardando");
+    assert.ok(await page.locator(".qr svg path").isVisible());
+    await shoot(page, "receive");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.locator("[data-copy]").click();
+    const code = await page.locator("#br-code").textContent();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), code);
+    await world.pay(id);
+    await badge(page, "Recebido");
+    const seen = await page.evaluate(() => Date.now());
+    const { settled_at } = await world.api("GET", `/v1/transactions/${id}`);
+    const late = seen - Date.parse(settled_at);
+    console.log(`paid was seen ${late} ms after it was booked`);
+    assert.ok(late < 2_000, `${late} ms`);
+    await shoot(page, "received");
+  },
+
+  async "a simulated payment needs no scripts"(world) {
+    const page = await world.page({ scripts: false });
+    await enterDemo(page);
+    await charge(page, "7");
+    await page.locator("form[action$='/simular'] button").click();
+    for (let turn = 0; turn < 40; turn += 1) {
+      await page.reload();
+      if (await page.locator("#state .badge--good").count()) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.fail("the charge was not paid");
+  },
+
+  async "paying by keyboard alone"(world) {
+    const page = await world.page({ device: DESK });
+    await enterDemo(page);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+    await page.goto("/app/pagar");
+    await page.locator("#target:focus").waitFor();
+    await page.keyboard.type("maria@example.com");
+    await page.locator(".field__told--good", { hasText: "e-mail" }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("12,34");
+    await page.keyboard.press("Enter");
+    await page.locator("button[data-first]:focus").waitFor();
+    assert.match(await page.locator("main").textContent(), /maria@example\.com/);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/app/transacoes/txn_*");
+    await badge(page, "Enviado");
+  },
+
+  async "a double click pays once"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    const before = (await world.api("GET", "/v1/transactions?kind=payout&limit=200")).data.length;
+    await look(page, "dois@example.com", "3,00");
+    await shoot(page, "review");
+    await page.locator("button[data-first]").dblclick();
+    await page.waitForURL("**/app/transacoes/txn_*");
+    await badge(page, "Enviado");
+    const after = (await world.api("GET", "/v1/transactions?kind=payout&limit=200")).data.length;
+    assert.equal(after, before + 1);
+  },
+
+  async "a payment survives a gateway that breaks half-way"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    await world.fault("efi", { operation: "payout", mode: "drop_reply" });
+    await look(page, "quebra@example.com", "5,00");
+    await page.locator("button[data-first]").click();
+    await badge(page, "Enviado");
+    await world.fault("efi", { mode: "down" });
+    await look(page, "outro@example.com", "6,00");
+    await page.locator("button[data-first]").click();
+    await badge(page, "Enviado");
+    await page.locator("#facts", { hasText: "Mercado Pago" }).waitFor();
+    await page.locator("#steps", { hasText: "Efí" }).waitFor();
+    await shoot(page, "sent", true);
+    await world.fault("efi", { mode: "healthy" });
+  },
+
+  async "without scripts, in English, on a desk: sign in, receive, pay, transfer, refund, leave"(world) {
+    const page = await world.page({ device: DESK, language: "en-US", scripts: false });
+    await page.goto("/app/transferir");
+    await page.locator("#email").fill(world.email);
+    await page.locator("#password").fill("wrong password");
+    await page.locator("main button[type=submit]").click();
+    await page.locator("[role=alert]", { hasText: "Wrong e-mail or password" }).waitFor();
+    await page.locator("#password").fill(world.password);
+    await page.locator("main button[type=submit]").click();
+    await page.waitForURL("**/app/transferir");
+    await page.locator("#target").fill("friend@example.com");
+    await page.locator("#amount").fill("2,50");
+    await page.locator("main button[type=submit]").click();
+    await page.locator("main", { hasText: "Demo Friend" }).waitFor();
+    await page.locator("button[data-first]").click();
+    await badge(page, "Done");
+
+    const id = await charge(page, "40");
+    await badge(page, "Waiting for payment");
+    await world.pay(id);
+    for (let turn = 0; turn < 50 && !(await page.locator("#state .badge--good").count()); turn += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await page.reload();
+    }
+    await badge(page, "Received");
+    await page.locator("a[href$='/devolver']").click();
+    await page.locator("#amount").fill("15,00");
+    await page.locator("main button[type=submit]").click();
+    await page.waitForURL((url) => /txn_/.test(url) && !url.pathname.includes(id));
+
+    await look(page, "not a key", "1");
+    await page.locator("#target-error", { hasText: "neither" }).waitFor();
+    assert.equal(await page.locator("#target").inputValue(), "not a key");
+    await page.locator("#target").fill("joao@example.com");
+    await page.locator("main button[type=submit]").click();
+    await page.locator("button[data-first]").click();
+    await page.waitForURL("**/app/transacoes/txn_*");
+
+    await page.locator(".top__who button").click();
+    await page.waitForURL("**/");
+    await page.goto("/app");
+    await page.waitForURL("**/app/entrar?**");
+  },
+
+  async "a newcomer signs up and is told about the document while typing"(world) {
+    const page = await world.page();
+    await page.goto("/app/cadastro");
+    await page.locator("#name").fill("Zélia <b>Duncan</b>");
+    await page.locator("#tax_id").fill("529.982.247-26");
+    await page.locator(".field__told--bad").waitFor();
+    await page.locator("#tax_id").fill("390.533.447-05");
+    await page.locator(".field__told--good", { hasText: "CPF" }).waitFor();
+    await page.locator("#email").fill("zelia@example.com");
+    await page.locator("#password").fill("curta");
+    await page.locator("main button[type=submit]").click();
+    await page.locator("#password-error").waitFor();
+    assert.equal(await page.locator("#email").inputValue(), "zelia@example.com");
+    await page.locator("#password").fill("uma senha bem longa");
+    await page.locator("main button[type=submit]").click();
+    await page.waitForURL("**/app");
+    await page.locator(".empty").waitFor();
+    assert.equal(await page.locator("main b b").count(), 0);
+  },
+
+  async "a session that ended leads back to the page"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    await page.goto("/app/extrato?mes=2026-01");
+    await page.context().clearCookies();
+    await page.reload();
+    await page.locator("#email").fill(world.email);
+    await page.locator("#password").fill(world.password);
+    await page.locator("main button[type=submit]").click();
+    await page.waitForURL("**/app/extrato?mes=2026-01");
+  },
+
+  async "every page is accessible, in both languages, light and dark"(world) {
+    const list = (await world.api("GET", "/v1/transactions?limit=200")).data;
+    const one = (kind, status) => list.find((it) => it.kind === kind && it.status === status)?.id;
+    const paid = one("charge", "success");
+    const paths = [
+      "/app", "/app/receber", "/app/pagar", "/app/transferir", "/app/transacoes",
+      "/app/transacoes?tipo=charge&situacao=success", "/app/extrato", "/app/conta",
+      `/app/transacoes/${paid}`, `/app/transacoes/${paid}/devolver`, `/app/transacoes/${paid}/comprovante`,
+      `/app/transacoes/${one("payout", "success")}`, "/app/nowhere",
+    ];
+    const told = [];
+    for (const [language, scheme, device] of [["pt-BR", "light", PHONE], ["en-US", "dark", DESK]]) {
+      const page = await world.page({ language, scheme, device });
+      for (const path of ["/", "/app/entrar", "/app/cadastro"]) {
+        await page.goto(path);
+        told.push(...await axe(page, `${path} ${language} ${scheme}`));
+      }
+      await enterDemo(page);
+      for (const path of paths) {
+        await page.goto(path);
+        told.push(...await axe(page, `${path} ${language} ${scheme}`));
+      }
+      await charge(page, "1,23");
+      await page.locator(".qr").waitFor();
+      told.push(...await axe(page, `a charge ${language} ${scheme}`));
+      await look(page, "axe@example.com", "1,00");
+      await page.locator("button[data-first]").waitFor();
+      told.push(...await axe(page, `the review ${language} ${scheme}`));
+      await look(page, "nobody", "x");
+      await page.locator("#target-error").waitFor();
+      told.push(...await axe(page, `a refused form ${language} ${scheme}`));
+      await page.goto("/app");
+      await shoot(page, scheme === "dark" ? "home-desk-dark" : "home");
+      if (scheme === "light") {
+        await page.goto("/app/transacoes");
+        await shoot(page, "activity");
+        await page.goto(`/app/transacoes/${paid}/comprovante`);
+        await shoot(page, "receipt");
+      }
+      await page.context().close();
+    }
+    assert.deepEqual(told, []);
+  },
+};
+
+async function main() {
+  const server = await start();
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
+  });
+  const world = new World(server, browser);
+  const chosen = process.env.E2E_ONLY;
+  let [passed, failed] = [0, 0];
+  try {
+    for (const [name, test] of Object.entries(tests)) {
+      if (chosen && !name.includes(chosen)) continue;
+      const began = Date.now();
+      try {
+        await test(world);
+        assert.deepEqual(world.problems, [], "what the browser complained about");
+        passed += 1;
+        console.log(`PASS ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+      } catch (error) {
+        failed += 1;
+        console.log(`FAIL ${name}\n    ${String(error.stack ?? error).split("\n").slice(0, 14).join("\n    ")}`);
+        const open = world.contexts.at(-1)?.pages().at(-1);
+        if (open) console.log(`    at ${open.url()}: ${(await open.locator("main").innerText().catch(() => "")).slice(0, 300)}`);
+      }
+      world.problems = [];
+      await world.closeContexts();
+    }
+  } finally {
+    await browser.close();
+    await stop(server);
+  }
+  console.log(`e2e: ${passed} passed, ${failed} failed, 0 skipped`);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 2;
+  rmSync(folder, { recursive: true, force: true });
+});
