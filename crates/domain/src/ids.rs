@@ -90,6 +90,8 @@ ids! {
     IncidentId = "inc";
     /// What one operator proposes for a payment in review.
     ProposalId = "prp";
+    /// A comparison of the books with what the gateways list.
+    ReconciliationId = "rec";
 }
 
 #[cfg(test)]

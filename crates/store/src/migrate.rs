@@ -44,6 +44,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0003_disputes.sql"),
         lite: include_str!("../migrations/sqlite/0003_disputes.sql"),
     },
+    Migration {
+        version: 5,
+        name: "controls",
+        my: include_str!("../migrations/mysql/0005_controls.sql"),
+        lite: include_str!("../migrations/sqlite/0005_controls.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

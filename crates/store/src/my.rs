@@ -364,12 +364,14 @@ fn meets_its_own_success(request: &Request) -> bool {
                 lease,
                 settings: _,
                 proposals,
+                controls,
             } = &unit.locks;
             idempotency.is_some()
                 || !transactions.is_empty()
                 || !pay_ins.is_empty()
                 || lease.is_some()
                 || !proposals.is_empty()
+                || *controls
         }
         // A claim whose answer is lost comes back when its leases run out.
         Request::Claim { .. } | Request::Sequence { .. } | Request::Ping { .. } => false,

@@ -123,5 +123,6 @@ ids!(
     EvidenceId,
     AuditId,
     IncidentId,
-    ProposalId
+    ProposalId,
+    ReconciliationId
 );

@@ -414,6 +414,15 @@ impl Store for Shelf {
     async fn setting(&self, _: &str) -> Result<Option<String>, StoreError> {
         Err(absent())
     }
+    async fn controls(&self) -> Result<Vec<ControlRow>, StoreError> {
+        Err(absent())
+    }
+    async fn reconciliation(
+        &self,
+        _: ReconciliationId,
+    ) -> Result<Option<ReconciliationRow>, StoreError> {
+        Err(absent())
+    }
     async fn account_balance(&self, _: Account) -> Result<i64, StoreError> {
         Err(absent())
     }

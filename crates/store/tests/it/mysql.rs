@@ -127,6 +127,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE jobs",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "DROP TABLE gateway_controls",
+            "DROP TABLE reconciliations",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -137,12 +139,15 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "{error}"
         );
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied.len(), report.to as usize);
+        assert_eq!(report.from, 0);
+        assert_eq!(report.applied, ["money", "review", "disputes", "controls"]);
         // As if it had been killed in the middle of the last one, too.
         for statement in [
             "DELETE FROM schema_migrations WHERE version > 2",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "DROP TABLE reconciliations",
+            "DROP TABLE gateway_controls",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -151,9 +156,20 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             (report.from, report.applied),
-            (1, vec!["review", "disputes"])
+            (1, vec!["review", "disputes", "controls"])
         );
+        // And between the rows that the last one makes.
+        for statement in [
+            "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
+            "DROP TABLE reconciliations",
+            "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
+        ] {
+            connection.query_drop(statement).await.unwrap();
+        }
+        let report = migrate(&config, Some(keyring())).await.unwrap();
+        assert_eq!(report.applied, ["controls"]);
         let store = open(&config, keyring()).await.unwrap();
+        assert_eq!(store.controls().await.unwrap().len(), 6);
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;
         assert_eq!(store.sequence(1).await.unwrap(), 0, "the counters are back");
         store.close().await;

@@ -2,6 +2,7 @@
 
 mod checks;
 mod concurrency;
+mod controls;
 mod disputes;
 mod jobs;
 mod lists;
@@ -66,6 +67,8 @@ suites! {
     reviews::attempts_without_a_name_at_their_gateway_are_found,
     reviews::a_job_is_woken_left_or_made,
     reviews::proposals_and_losses_have_their_rules,
+    controls::what_operators_set_is_kept_and_one_gateway_is_preferred,
+    controls::a_reconciliation_is_kept_and_ends_once,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,
