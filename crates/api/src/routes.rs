@@ -121,6 +121,7 @@ endpoints! {
     }
     Monitor {
         operators::list_gateways,
+        operators::change_gateway,
         operators::list_alerts,
         operators::list_jobs,
         operators::list_audit,

@@ -3,7 +3,7 @@
 //! The API parses its wire forms into these, so that nothing malformed reaches a use case; what
 //! can only be judged against stored state is refused by the use case with one of the enums here.
 
-use domain::gateway::Gateway;
+use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::money::Money;
 use domain::pix::key::PixKey;
@@ -261,6 +261,19 @@ pub enum ReviewRefusal {
     Approval(ApprovalRefusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What an operator sets over one operation of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetControl {
+    /// Lookups cannot be set: what is under way is always asked after.
+    pub operation: Operation,
+    /// `None`: as it is.
+    pub paused: Option<bool>,
+    /// Prefer this gateway for payouts or charges from now on.
+    pub primary: bool,
+    /// 1 to 500 characters.
+    pub reason: Option<String>,
 }
 
 /// Filters of the transaction list.

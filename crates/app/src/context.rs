@@ -18,6 +18,7 @@ use domain::time::{Moment, Span};
 use tokio::sync::Notify;
 
 use crate::availability::Availability;
+use crate::controls::Controls;
 use crate::guards::Guards;
 use crate::ports::gateway::GatewayClient;
 use crate::ports::runtime::Runtime;
@@ -120,7 +121,7 @@ impl Settings {
         }
     }
 
-    /// The preferred gateway of an operation.
+    /// The preferred gateway of an operation, as the configuration has it.
     pub fn primary(&self, operation: Operation) -> Gateway {
         match operation {
             Operation::Charge => self.primary_charge,
@@ -141,6 +142,8 @@ pub struct App {
     pub bell: Arc<Notify>,
     /// What this process does for whoever knocks, bounded.
     pub guards: Arc<Guards>,
+    /// What operators have set, as this process read it last.
+    pub controls: Arc<Controls>,
 }
 
 /// What a pure decision says.

@@ -13,6 +13,7 @@ pub mod charges;
 pub mod checks;
 pub mod commands;
 pub mod context;
+pub mod controls;
 pub mod events;
 pub mod explain;
 pub mod feed;

@@ -47,6 +47,9 @@ enum Command {
     /// Payments whose outcome is not known, decided by two operators
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// What operators set over the gateways: pauses and preferences
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Print the OpenAPI description of the API
     Openapi,
     /// A guided tour against a server of its own: every promise shown and checked
@@ -100,6 +103,32 @@ enum ReviewCommand {
 }
 
 #[derive(Subcommand)]
+enum GatewayCommand {
+    /// List what is set, with the last reasons
+    List,
+    /// Send nothing new there; your password is read from standard input
+    Pause(Setting),
+    /// Send there again; your password is read from standard input
+    Resume(Setting),
+    /// Prefer it for payouts or charges; your password is read from standard input
+    Primary(Setting),
+}
+
+#[derive(clap::Args)]
+struct Setting {
+    /// efi or mercado_pago
+    gateway: String,
+    /// What is asked of it
+    #[arg(value_parser = ["charge", "payout", "refund"])]
+    operation: String,
+    #[arg(long)]
+    reason: Option<String>,
+    /// Your e-mail
+    #[arg(long = "as", value_name = "EMAIL")]
+    operator: String,
+}
+
+#[derive(Subcommand)]
 enum OperatorCommand {
     /// Add an operator; the password is read from standard input
     Add {
@@ -142,6 +171,7 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Health => commands::health::run(&config).await,
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
         Command::Review(command) => review(&config, command).await,
+        Command::Gateway(command) => gateway(&config, command).await,
         Command::Key(_) | Command::Openapi | Command::Demo | Command::Sim(_) => {
             unreachable!("these were run without a configuration")
         }
@@ -175,6 +205,25 @@ async fn review(config: &Config, command: ReviewCommand) -> Result<ExitCode> {
             operator,
         } => approve(config, &operator, &transaction, &proposal).await,
     }
+}
+
+async fn gateway(config: &Config, command: GatewayCommand) -> Result<ExitCode> {
+    use commands::gateway::{change, list, set};
+    let (word, setting) = match command {
+        GatewayCommand::List => return list(config).await,
+        GatewayCommand::Pause(setting) => ("pause", setting),
+        GatewayCommand::Resume(setting) => ("resume", setting),
+        GatewayCommand::Primary(setting) => ("primary", setting),
+    };
+    let place = (setting.gateway.as_str(), setting.operation.as_str());
+    set(
+        config,
+        &setting.operator,
+        place,
+        change(word),
+        setting.reason,
+    )
+    .await
 }
 
 async fn all(config: Config) -> Result<ExitCode> {

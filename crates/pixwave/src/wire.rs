@@ -55,6 +55,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(25);
 /// Starting circuits anew: the sweeps of periodic tasks.
 const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
+/// How late a process may follow what an operator sets.
+const CONTROLS: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
@@ -149,6 +151,8 @@ async fn assemble(
         }
     };
 
+    // Before any worker: where it may send depends on it.
+    app.refresh_controls().await?;
     let (stop, stopping) = watch::channel(false);
     let standard = ApiOptions::all();
     let options = ApiOptions {
@@ -201,6 +205,7 @@ pub fn build_app(
         settings: Arc::new(config.settings.clone()),
         bell: Arc::new(Notify::new()),
         guards: Arc::new(Guards::default()),
+        controls: Arc::default(),
     }
 }
 
@@ -325,6 +330,10 @@ fn start_tasks(
     start("sequencer", Box::pin(sequence));
     let sweep = repeat(app(), "sweeper", SWEEP, stop(), app::sweeper::sweep);
     start("sweeper", Box::pin(sweep));
+    let controls = repeat(app(), "controls", CONTROLS, stop(), |app| async move {
+        app.refresh_controls().await
+    });
+    start("controls", Box::pin(controls));
     let probe = repeat(app(), "probes", PROBE, stop(), app::sweeper::probe);
     start("probes", Box::pin(probe));
     let poll = repeat(app(), "poller", POLL, stop(), |app| async move {

@@ -1,6 +1,7 @@
 //! What operators see and decide, and the stream of events.
 
 pub mod approve_outcome;
+pub mod change_gateway;
 pub mod list_alerts;
 pub mod list_audit;
 pub mod list_gateways;

@@ -68,6 +68,7 @@ pub fn sample_path(path: &str) -> String {
     path.replace("{id}", &format!("{prefix}_{id}"))
         .replace("{proposal}", &format!("prp_{id}"))
         .replace("{secret}", "wrong")
+        .replace("{name}", "efi")
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Api {
             availability: Arc::new(InProcess::new(CircuitPolicy::STANDARD)),
             bell: Arc::default(),
             guards: Arc::new(Guards::default()),
+            controls: Arc::default(),
         };
         let router = router(app.clone(), options);
         Api {

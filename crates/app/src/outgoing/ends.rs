@@ -169,6 +169,9 @@ fn raise(ids: &mut Ids, kind: &str, record: &OutgoingRecord, now: Moment) -> [Wr
     let message = match kind {
         "all_gateways_failed" => "no gateway could take a payment; its money was given back",
         "insufficient_float" => "no gateway held enough of our money for a payment",
+        "payment_paused" => {
+            "a payment waits: an operator has paused the gateways that can carry it"
+        }
         "payout_in_review" => "a payment has no clear outcome in time; people must decide",
         _ => "a payment needs attention",
     };
@@ -271,9 +274,16 @@ pub async fn note_wait(
             record.facts.waiting_for = Some(reason.as_str().to_owned());
             record.facts.waiting_since = Some(now.micros());
             let mut writes = Vec::new();
-            if reason == WaitReason::FloatShort {
-                writes.extend(raise(&mut ids, "float_short", &record, now));
-            }
+            let alert = match reason {
+                WaitReason::FloatShort => Some("float_short"),
+                WaitReason::Paused => Some("payment_paused"),
+                WaitReason::OutcomesUnknown => None,
+            };
+            writes.extend(
+                alert
+                    .into_iter()
+                    .flat_map(|kind| raise(&mut ids, kind, &record, now)),
+            );
             let row = record.into_row(now, found.row.stage_deadline);
             writes.push(events::of_transaction(
                 &mut ids,

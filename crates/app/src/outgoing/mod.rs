@@ -235,7 +235,10 @@ impl Payment<'_> {
                 self.found.row.id
             )))
         })?;
-        let choice = if self.found.attempts.is_empty() {
+        let paused = self.app.controls.is_paused(gateway, Operation::Refund);
+        let choice = if self.found.attempts.is_empty() && paused {
+            Choice::Wait(WaitReason::Paused)
+        } else if self.found.attempts.is_empty() {
             Choice::Use {
                 gateway,
                 rule: domain::routing::Rule::OnlyCapable,
@@ -485,10 +488,11 @@ impl Payment<'_> {
 
     async fn wait(&self, reason: WaitReason) -> Step<Next> {
         let now = self.app.now();
-        let since = self
-            .record
-            .facts
+        let facts = &self.record.facts;
+        // A wait for something else before does not count.
+        let since = facts
             .waiting_since
+            .filter(|_| facts.waiting_for.as_deref() == Some(reason.as_str()))
             .map_or(now, Moment::from_micros);
         if reason == WaitReason::FloatShort && now.since(since) >= self.app.settings.float_wait {
             let message = "no gateway holds enough of our money for this payment".to_owned();

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use app::ports::runtime::Runtime as _;
+use app::ports::store::Store as _;
 use domain::gateway::Gateway;
 use domain::time::{Moment, Span};
 use gateways::{Environment, certificate_facts};
@@ -147,7 +148,19 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             "not required (DB_DURABILITY=accepted): a power cut may undo commits",
         ),
     }
-    opened.store.close().await;
+    check_controls(opened, findings).await;
+}
+
+/// What operators have set.
+async fn check_controls(opened: database::Opened, findings: &mut Findings) {
+    let store = opened.store;
+    for row in store.controls().await.unwrap_or_default() {
+        if row.paused {
+            let what = format!("{} at {}", row.operation.as_str(), row.gateway);
+            findings.add(what, State::Warning, "paused by an operator");
+        }
+    }
+    store.close().await;
 }
 
 async fn check_redis(config: &Config, findings: &mut Findings) {

@@ -1,8 +1,10 @@
 //! The commands beside running the service, one file each.
 
+pub mod asking;
 pub mod check;
 pub mod doctor;
 pub mod explain;
+pub mod gateway;
 pub mod health;
 pub mod key;
 pub mod migrate;

@@ -1,6 +1,6 @@
 //! The real executable as a process of its own, to be killed, stopped and asked.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -43,6 +43,31 @@ pub async fn run(mut command: Command) -> Output {
     let running = tokio::task::spawn_blocking(move || command.output());
     let output = timeout(LIMIT, running).await.expect("it ends in time");
     output.expect("it does not panic").expect("it starts")
+}
+
+/// Runs a command with a line on its standard input.
+pub async fn typed(mut command: Command, line: &str) -> Output {
+    command.stdin(Stdio::piped());
+    let line = format!("{line}\n");
+    let running = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        // A command that refuses its arguments reads nothing.
+        let _unread = input.write_all(line.as_bytes());
+        drop(input);
+        child.wait_with_output().expect("it ends")
+    });
+    running.await.expect("it does not panic")
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener
+        .local_addr()
+        .expect("an address")
+        .port()
+        .to_string()
 }
 
 pub fn stderr(output: &Output) -> String {

@@ -36,6 +36,8 @@ mod bad_input;
 mod charges;
 mod child;
 mod client;
+mod control_commands;
+mod controls;
 mod crash;
 mod disputes;
 mod faults;

@@ -1,0 +1,62 @@
+//! `pixwave gateway` beside a running server.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::child::{self, ServerProcess, free_port, pixwave, stderr, stdout};
+use crate::harness::Folder;
+
+async fn typed(folder: &Path, variables: &[(&str, &str)], words: &[&str], line: &str) -> Output {
+    let mut command = pixwave(folder, variables);
+    command.args(words);
+    child::typed(command, line).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_set_and_ask_from_the_command_line() {
+    let folder = Folder::new();
+    let port = free_port();
+    let variables = [("HTTP_PORT", port.as_str())];
+    let mut server = ServerProcess::start(&folder.0, &variables).await;
+    let (email, password) = server.operator.clone();
+    let asked = |words: Vec<String>| {
+        let (folder, password) = (folder.0.clone(), password.clone());
+        async move {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            typed(&folder, &variables, &words, &password).await
+        }
+    };
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split_whitespace().map(str::to_owned);
+        words.chain(["--as".to_owned(), email.clone()]).collect()
+    };
+
+    let paused = asked(words("gateway pause efi payout --reason maintenance")).await;
+    assert!(paused.status.success(), "{}", stderr(&paused));
+    assert_eq!(stdout(&paused).trim(), "payout at efi: paused, preferred");
+    let preferred = asked(words("gateway primary mercado_pago charge")).await;
+    assert_eq!(
+        stdout(&preferred).trim(),
+        "charge at mercado_pago: open, preferred"
+    );
+    let odd = asked(words("gateway pause stripe payout")).await;
+    assert_eq!(odd.status.code(), Some(1));
+    let refused = asked(words("gateway primary efi refund")).await;
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(
+        stderr(&refused).contains("primary (not_allowed)"),
+        "{}",
+        stderr(&refused)
+    );
+    let listed = asked(vec!["gateway".into(), "list".into()]).await;
+    let listed = stdout(&listed);
+    let line = listed.lines().find(|line| line.contains("paused"));
+    let line = line.expect("a paused operation");
+    assert!(
+        line.starts_with("efi") && line.contains("maintenance"),
+        "{listed}"
+    );
+
+    server.signal("TERM");
+    assert!(server.ended().await.success());
+}
