@@ -9,6 +9,7 @@ use app::commands::{
     SignUpRefusal,
 };
 use app::ports::store::StoreError;
+use app::reconcile::job::ReconcileRefusal;
 use axum::response::{IntoResponse, Response};
 use domain::money::Money;
 use domain::review::ApprovalRefusal;
@@ -348,6 +349,15 @@ impl From<CancelRefusal> for Problem {
                 )
             },
             CancelRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReconcileRefusal> for Problem {
+    fn from(refusal: ReconcileRefusal) -> Problem {
+        match refusal {
+            ReconcileRefusal::Period(message) => Problem::field("to", "not_allowed", message),
+            ReconcileRefusal::Store(error) => error.into(),
         }
     }
 }

@@ -129,6 +129,8 @@ endpoints! {
         operators::show_review,
         operators::propose_outcome,
         operators::approve_outcome,
+        operators::create_reconciliation,
+        operators::show_reconciliation,
         operators::stream_events,
     }
     Ops {

@@ -276,6 +276,15 @@ pub struct SetControl {
     pub reason: Option<String>,
 }
 
+/// A period to compare with what the gateways list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestReconciliation {
+    /// `None`: both.
+    pub gateway: Option<Gateway>,
+    pub from: Moment,
+    pub to: Moment,
+}
+
 /// Filters of the transaction list.
 #[derive(Clone, Debug, Default)]
 pub struct ListTransactions {

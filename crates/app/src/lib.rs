@@ -28,6 +28,7 @@ pub mod pay_ins;
 pub mod payouts;
 pub mod poller;
 pub mod ports;
+pub mod reconcile;
 pub mod records;
 pub mod refunds;
 pub mod review;

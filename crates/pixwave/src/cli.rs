@@ -50,6 +50,21 @@ enum Command {
     /// What operators set over the gateways: pauses and preferences
     #[command(subcommand)]
     Gateway(GatewayCommand),
+    /// Compare a period with what the gateways list; your password is read from standard input
+    Reconcile {
+        /// efi or mercado_pago; both when left out
+        #[arg(long)]
+        gateway: Option<String>,
+        /// Such as 2026-03-09T00:00:00Z
+        #[arg(long)]
+        from: String,
+        /// At most 31 days later
+        #[arg(long)]
+        to: String,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
     /// Print the OpenAPI description of the API
     Openapi,
     /// A guided tour against a server of its own: every promise shown and checked
@@ -172,6 +187,12 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
         Command::Review(command) => review(&config, command).await,
         Command::Gateway(command) => gateway(&config, command).await,
+        Command::Reconcile {
+            gateway,
+            from,
+            to,
+            operator,
+        } => commands::reconcile::run(&config, &operator, gateway, (&from, &to)).await,
         Command::Key(_) | Command::Openapi | Command::Demo | Command::Sim(_) => {
             unreachable!("these were run without a configuration")
         }

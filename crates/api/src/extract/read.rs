@@ -253,7 +253,8 @@ id!(
     TransactionId,
     PayInId,
     ProposalId,
-    domain::ids::ApiKeyId
+    domain::ids::ApiKeyId,
+    domain::ids::ReconciliationId
 );
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {

@@ -2,6 +2,7 @@
 
 pub mod operations;
 pub mod people;
+pub mod reconciliation;
 pub mod review;
 pub mod time;
 pub mod transaction;

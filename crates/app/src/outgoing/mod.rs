@@ -9,6 +9,7 @@
 //! never chooses a gateway anew.
 
 pub mod absorb;
+mod adopt;
 pub mod booking;
 pub mod commits;
 pub mod ends;
@@ -211,9 +212,7 @@ impl Payment<'_> {
 
     /// The licence that people gave for the next attempt, read from the stored decision.
     fn decided_licence(&self) -> Option<FailoverLicence> {
-        let last = self.found.attempts.last()?;
-        let decided = self.record.facts.decided.as_ref()?;
-        decided.licence(last.row.number)
+        decided_licence(&self.found, &self.record)
     }
 
     /// Where the attempt is that people decided to go past, while no other has followed it.
@@ -277,30 +276,18 @@ impl Payment<'_> {
     /// The plan of the next attempt: free for the first, licensed after it by two people or by the
     /// last one's proof.
     fn plan(&self, gateway: Gateway) -> Step<AttemptPlan> {
-        let Some(last) = self.found.attempts.last() else {
-            return Ok(AttemptPlan::first(gateway));
-        };
-        if let Some(licence) = self.decided_licence() {
-            return Ok(AttemptPlan::after(licence, gateway));
-        }
-        match judge_stored(last) {
-            Some(AttemptOutcome::NotDone(proof)) => {
-                let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
-                Ok(AttemptPlan::after(licence, gateway))
-            }
-            Some(_) | None => {
-                let what = format!(
-                    "{} is queued although attempt {} is not proven not done",
-                    self.found.row.id, last.row.number
-                );
-                Err(CommitError::Store(StoreError::Corrupt(what)))
-            }
-        }
+        next_plan(&self.found, &self.record, gateway).ok_or_else(|| {
+            let what = format!(
+                "{} is queued although its last attempt is not proven not done",
+                self.found.row.id
+            );
+            CommitError::Store(StoreError::Corrupt(what))
+        })
     }
 
     async fn dispatch(&self, gateway: Gateway, decision: &StoredDecision) -> Step<Next> {
         let plan = self.plan(gateway)?;
-        let mut key = self.key_of(&plan);
+        let mut key = key_of(&self.found.row, &plan);
         if sabotage::is(Sabotage::SecondLiveAttempt) {
             key = format!("{:032x}", self.app.draw());
         }
@@ -370,14 +357,6 @@ impl Payment<'_> {
                 Err(error)
             }
         }
-    }
-
-    fn key_of(&self, plan: &AttemptPlan) -> String {
-        let (account, key) = self.found.row.idempotency.as_ref().map_or_else(
-            || ("system".to_owned(), self.found.row.id.to_string()),
-            |bound| (bound.account.clone(), bound.key.clone()),
-        );
-        attempt_key(&account, &key, plan.gateway(), plan.number())
     }
 
     async fn prepare(&self, gateway: Gateway, key: &str) -> Result<PreparedRequest, Unprepared> {
@@ -674,6 +653,42 @@ impl Payment<'_> {
         }
         Ok(Next::Rest)
     }
+}
+
+/// The plan of a payment's next attempt at this gateway; `None` while the last one is not proven not
+/// done.
+fn next_plan(
+    found: &TransactionRecord,
+    record: &OutgoingRecord,
+    gateway: Gateway,
+) -> Option<AttemptPlan> {
+    let Some(last) = found.attempts.last() else {
+        return Some(AttemptPlan::first(gateway));
+    };
+    if let Some(licence) = decided_licence(found, record) {
+        return Some(AttemptPlan::after(licence, gateway));
+    }
+    match judge_stored(last) {
+        Some(AttemptOutcome::NotDone(proof)) => {
+            let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
+            Some(AttemptPlan::after(licence, gateway))
+        }
+        Some(_) | None => None,
+    }
+}
+
+fn decided_licence(found: &TransactionRecord, record: &OutgoingRecord) -> Option<FailoverLicence> {
+    let last = found.attempts.last()?;
+    let decided = record.facts.decided.as_ref()?;
+    decided.licence(last.row.number)
+}
+
+fn key_of(row: &TransactionRow, plan: &AttemptPlan) -> String {
+    let (account, key) = row.idempotency.as_ref().map_or_else(
+        || ("system".to_owned(), row.id.to_string()),
+        |bound| (bound.account.clone(), bound.key.clone()),
+    );
+    attempt_key(&account, &key, plan.gateway(), plan.number())
 }
 
 fn after(absorbed: &Absorbed) -> Next {

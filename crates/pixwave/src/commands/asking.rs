@@ -27,6 +27,14 @@ pub struct Question {
 }
 
 impl Question {
+    pub fn get(path: impl Into<String>) -> Question {
+        Question {
+            method: Method::GET,
+            path: path.into(),
+            body: None,
+        }
+    }
+
     pub fn post(path: impl Into<String>, body: Value) -> Question {
         Question {
             method: Method::POST,

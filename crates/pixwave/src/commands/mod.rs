@@ -10,6 +10,7 @@ pub mod key;
 pub mod migrate;
 pub mod openapi;
 pub mod operator;
+pub mod reconcile;
 pub mod review;
 pub mod seed;
 pub mod sim;

@@ -1,4 +1,4 @@
-//! `pixwave gateway` beside a running server.
+//! `pixwave gateway` and `reconcile` beside a running server.
 
 use std::path::Path;
 use std::process::Output;
@@ -55,6 +55,19 @@ async fn operators_set_and_ask_from_the_command_line() {
     assert!(
         line.starts_with("efi") && line.contains("maintenance"),
         "{listed}"
+    );
+
+    let (from, to) = (
+        jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1),
+        jiff::Timestamp::now(),
+    );
+    let reconciled = asked(words(&format!("reconcile --from {from} --to {to}"))).await;
+    let said = stdout(&reconciled);
+    assert!(reconciled.status.success(), "{said}{}", stderr(&reconciled));
+    assert!(said.contains("efi: 0 received, 0 sent"), "{said}");
+    assert!(
+        said.contains("mercado_pago: 0 received, it does not list"),
+        "{said}"
     );
 
     server.signal("TERM");

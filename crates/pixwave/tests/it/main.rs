@@ -45,6 +45,7 @@ mod harness;
 mod invariants;
 mod oracle;
 mod payouts;
+mod reconciliations;
 mod redis;
 mod refunds;
 mod review_commands;
