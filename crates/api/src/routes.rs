@@ -131,6 +131,8 @@ endpoints! {
         operators::approve_outcome,
         operators::create_reconciliation,
         operators::show_reconciliation,
+        operators::show_dispatch,
+        operators::resume_dispatch,
         operators::stream_events,
     }
     Ops {

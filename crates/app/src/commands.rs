@@ -226,6 +226,9 @@ pub enum CancelRefusal {
     /// It is under way, ended, or of a kind that cannot be cancelled.
     #[error("already dispatched: stage {stage}")]
     AlreadyDispatched { stage: String },
+    /// What seems unsent may have left before the database was restored.
+    #[error("dispatch is stopped")]
+    DispatchStopped,
     /// The gateway has not said that nobody can pay it any more: ask again.
     #[error("the gateway has not confirmed the cancellation yet")]
     Unconfirmed,
@@ -274,6 +277,13 @@ pub struct SetControl {
     pub primary: bool,
     /// 1 to 500 characters.
     pub reason: Option<String>,
+}
+
+/// From when on to compare before payments leave again, and the names of what to go past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumeDispatch {
+    pub since: Moment,
+    pub accept: Vec<String>,
 }
 
 /// A period to compare with what the gateways list.

@@ -29,6 +29,8 @@ use crate::ports::store::{
 /// What the operator may set, with the defaults of the embedded mode.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The dispatch epoch of the configuration; `None`: whichever the database holds.
+    pub dispatch_epoch: Option<String>,
     pub primary_payout: Gateway,
     pub primary_charge: Gateway,
     /// Where gateways reach us, when they can.
@@ -82,6 +84,7 @@ impl Settings {
             ..FeeRule::FREE
         };
         Settings {
+            dispatch_epoch: None,
             primary_payout: Gateway::Efi,
             primary_charge: Gateway::Efi,
             public_url: None,

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::audit::{Audited, audit};
 use crate::commands::{Caller, SetControl};
 use crate::context::{App, CommitError, Decision, IdSeed};
+use crate::dispatch_epoch::EPOCH;
 use crate::events;
 use crate::ports::store::{AlertRow, ControlRow, Locked, Locks, StoreError, Write};
 
@@ -26,6 +27,7 @@ pub struct Controls(RwLock<Copied>);
 struct Copied {
     paused: BTreeSet<(Gateway, Operation)>,
     primary: BTreeMap<Operation, Gateway>,
+    epoch: Option<String>,
 }
 
 impl Controls {
@@ -39,11 +41,16 @@ impl Controls {
         self.read(|copied| copied.primary.get(&operation).copied())
     }
 
+    /// The dispatch epoch that the database holds; `None` before it is read first.
+    pub fn epoch(&self) -> Option<String> {
+        self.read(|copied| copied.epoch.clone())
+    }
+
     fn read<T>(&self, look: impl FnOnce(&Copied) -> T) -> T {
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn replace(&self, rows: &[ControlRow]) {
+    fn replace(&self, rows: &[ControlRow], epoch: Option<String>) {
         let pairs = |row: &ControlRow| (row.gateway, row.operation);
         let fresh = Copied {
             paused: rows.iter().filter(|row| row.paused).map(pairs).collect(),
@@ -52,6 +59,7 @@ impl Controls {
                 .filter(|row| row.primary)
                 .map(|row| (row.operation, row.gateway))
                 .collect(),
+            epoch,
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
@@ -68,7 +76,8 @@ impl App {
     /// Reads the copy anew.
     pub async fn refresh_controls(&self) -> Result<(), StoreError> {
         let rows = self.store.controls().await?;
-        self.controls.replace(&rows);
+        let epoch = self.store.setting(EPOCH).await?;
+        self.controls.replace(&rows, epoch);
         Ok(())
     }
 
@@ -276,13 +285,13 @@ mod tests {
     fn the_copy_answers_what_was_read_last() {
         let controls = Controls::default();
         let (efi, payout) = (Gateway::Efi, Operation::Payout);
-        assert!(!controls.is_paused(efi, payout));
+        assert!(!controls.is_paused(efi, payout) && controls.epoch().is_none());
         let mut paused = row(efi, payout);
         (paused.paused, paused.primary) = (true, true);
-        controls.replace(&[paused]);
+        controls.replace(&[paused], Some("one".to_owned()));
         assert!(controls.is_paused(efi, payout) && !controls.is_paused(efi, Operation::Charge));
         assert_eq!(controls.primary(payout), Some(efi));
-        controls.replace(&[]);
+        controls.replace(&[], None);
         assert!(!controls.is_paused(efi, payout) && controls.primary(payout).is_none());
     }
 }

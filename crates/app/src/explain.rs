@@ -82,6 +82,7 @@ fn waits_for(found: &TransactionRecord) -> Result<Option<String>, StoreError> {
             "paused" => "an operator has paused every gateway that could carry it",
             "float_short" => "our money at no gateway covers it",
             "outcomes_unknown" => "too many payments are in doubt at the gateways",
+            "dispatch_stopped" => "nothing is dispatched from a restored database yet",
             other => other,
         };
         format!("it waits: {why}")

@@ -14,6 +14,7 @@ pub mod checks;
 pub mod commands;
 pub mod context;
 pub mod controls;
+pub mod dispatch_epoch;
 pub mod events;
 pub mod explain;
 pub mod feed;

@@ -67,6 +67,8 @@ pub enum WaitReason {
     OutcomesUnknown,
     Paused,
     FloatShort,
+    /// Nothing is dispatched from this database until it has been compared with the gateways.
+    DispatchStopped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +90,7 @@ macro_rules! names {
 
 names! {
     Rule { Primary = "primary", Fallback = "fallback", OnlyCapable = "only_capable", LastResort = "last_resort" }
-    WaitReason { OutcomesUnknown = "outcomes_unknown", Paused = "paused", FloatShort = "float_short" }
+    WaitReason { OutcomesUnknown = "outcomes_unknown", Paused = "paused", FloatShort = "float_short", DispatchStopped = "dispatch_stopped" }
     RejectReason { NoCapableGateway = "no_capable_gateway", AllGatewaysUnavailable = "all_gateways_unavailable" }
 }
 

@@ -50,6 +50,9 @@ enum Command {
     /// What operators set over the gateways: pauses and preferences
     #[command(subcommand)]
     Gateway(GatewayCommand),
+    /// Whether payments leave, as after a restore of the database they do not
+    #[command(subcommand)]
+    Dispatch(DispatchCommand),
     /// Compare a period with what the gateways list; your password is read from standard input
     Reconcile {
         /// efi or mercado_pago; both when left out
@@ -144,6 +147,25 @@ struct Setting {
 }
 
 #[derive(Subcommand)]
+enum DispatchCommand {
+    /// Print both epochs; fails while payments wait
+    Status,
+    /// Compare the books with the gateways and let payments leave; your password is read from
+    /// standard input
+    Resume {
+        /// The moment that the restored database shows, such as 2026-03-10T04:00:00Z
+        #[arg(long)]
+        since: String,
+        /// The name of a difference that you have looked at and go past; may be repeated
+        #[arg(long)]
+        accept: Vec<String>,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
+}
+
+#[derive(Subcommand)]
 enum OperatorCommand {
     /// Add an operator; the password is read from standard input
     Add {
@@ -187,6 +209,12 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
         Command::Review(command) => review(&config, command).await,
         Command::Gateway(command) => gateway(&config, command).await,
+        Command::Dispatch(DispatchCommand::Status) => commands::dispatch::status(&config).await,
+        Command::Dispatch(DispatchCommand::Resume {
+            since,
+            accept,
+            operator,
+        }) => commands::dispatch::resume(&config, &operator, &since, accept).await,
         Command::Reconcile {
             gateway,
             from,

@@ -151,8 +151,8 @@ async fn assemble(
         }
     };
 
-    // Before any worker: where it may send depends on it.
-    app.refresh_controls().await?;
+    // Before any worker: what it may send depends on it.
+    app.settle_epoch().await?;
     let (stop, stopping) = watch::channel(false);
     let standard = ApiOptions::all();
     let options = ApiOptions {
@@ -331,7 +331,7 @@ fn start_tasks(
     let sweep = repeat(app(), "sweeper", SWEEP, stop(), app::sweeper::sweep);
     start("sweeper", Box::pin(sweep));
     let controls = repeat(app(), "controls", CONTROLS, stop(), |app| async move {
-        app.refresh_controls().await
+        app.watch_controls().await
     });
     start("controls", Box::pin(controls));
     let probe = repeat(app(), "probes", PROBE, stop(), app::sweeper::probe);

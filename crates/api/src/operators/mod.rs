@@ -9,6 +9,8 @@ pub mod list_gateways;
 pub mod list_jobs;
 pub mod list_reviews;
 pub mod propose_outcome;
+pub mod resume_dispatch;
+pub mod show_dispatch;
 pub mod show_reconciliation;
 pub mod show_review;
 pub mod stream_events;

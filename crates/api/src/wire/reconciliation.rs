@@ -1,8 +1,10 @@
-//! Comparisons with the gateways.
+//! Comparisons with the gateways, and whether payments leave.
 
+use app::dispatch_epoch::Dispatch;
 use app::ports::store::ReconciliationRow;
 use app::reconcile::Finding;
 use app::reconcile::job::{GatewayReport, Report};
+use app::reconcile::resume::Resumed;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -115,6 +117,59 @@ impl From<&Finding> for DifferenceBody {
             transaction_id: finding.transaction_id.clone(),
             gateway_cents: finding.gateway_cents,
             books_cents: finding.books_cents,
+        }
+    }
+}
+
+/// Whether payments leave.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dispatch)]
+pub struct DispatchBody {
+    /// `running` or `stopped`.
+    pub status: &'static str,
+    /// The epoch that the database holds.
+    pub stored_epoch: Option<String>,
+    /// `DISPATCH_EPOCH`; `null` when it is not set: whichever the database holds.
+    pub configured_epoch: Option<String>,
+    pub in_words: String,
+}
+
+impl DispatchBody {
+    pub fn new(
+        standing: &Dispatch,
+        stored_epoch: Option<String>,
+        configured_epoch: Option<String>,
+    ) -> DispatchBody {
+        DispatchBody {
+            status: match standing {
+                Dispatch::Running => "running",
+                Dispatch::Stopped { .. } => "stopped",
+            },
+            stored_epoch,
+            configured_epoch,
+            in_words: standing.in_words(),
+        }
+    }
+}
+
+/// Payments are dispatched again.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ResumedDispatch)]
+pub struct ResumedBody {
+    /// Always `running`.
+    pub status: &'static str,
+    /// The epoch that the database holds now.
+    pub epoch: String,
+    /// What the comparison put in order, and what was accepted.
+    pub items: Vec<DifferenceBody>,
+}
+
+impl From<&Resumed> for ResumedBody {
+    fn from(resumed: &Resumed) -> ResumedBody {
+        ResumedBody {
+            status: "running",
+            epoch: resumed.epoch.clone(),
+            items: resumed.findings.iter().map(DifferenceBody::from).collect(),
         }
     }
 }

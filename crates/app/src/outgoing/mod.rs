@@ -109,6 +109,10 @@ impl Payment<'_> {
             finish(self.app, self.lease).await?;
             return Ok(Next::Rest);
         }
+        let queued = matches!(stage, OutgoingStage::Queued { .. });
+        if queued && !self.app.may_dispatch() {
+            return self.wait(WaitReason::DispatchStopped).await;
+        }
         if self
             .found
             .row
@@ -537,6 +541,10 @@ impl Payment<'_> {
         if let Some(done) = self.close_abandoned(attempt).await {
             return done;
         }
+        if !self.app.may_dispatch() {
+            reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
+            return Ok(Next::Rest);
+        }
         let tries = u32::try_from(attempt.sends.len()).unwrap_or(u32::MAX);
         let gateway = attempt.row.gateway;
         if tries >= self.app.settings.send_retries.tries || !self.circuit_admits(gateway).await {
@@ -621,7 +629,8 @@ impl Payment<'_> {
         if sabotage::is(Sabotage::ResendPastWindow) {
             return true;
         }
-        first.is_some_and(|first| arrives.since(first) < window) && attempt.sends.len() < limit
+        let in_time = first.is_some_and(|first| arrives.since(first) < window);
+        in_time && attempt.sends.len() < limit && self.app.may_dispatch()
     }
 
     async fn resend(&self, attempt: &AttemptRecord) -> Step<Next> {

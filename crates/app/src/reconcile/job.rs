@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::compare::{Compared, Trouble};
 use super::float::FloatBooks;
+use super::resume::WINDOW;
 use super::{Finding, FindingKind, LONGEST};
 use crate::audit::{Audited, SYSTEM, audit};
 use crate::commands::{Caller, ReadRefusal, RequestReconciliation};
@@ -22,8 +23,6 @@ use crate::jobs::{JobError, RECONCILIATION};
 use crate::ports::store::*;
 use crate::routing::float_tracked_setting;
 
-/// What one call asks a gateway for, at first.
-const WINDOW: Span = Span::from_seconds(6 * 3_600);
 /// Findings that one comparison keeps; further ones are counted.
 const KEPT: usize = 1_000;
 /// Windows of one run; the next run goes on.

@@ -6,11 +6,13 @@
 //! told: payments that the books do not know, amounts that differ, a balance that cannot be explained.
 //! A gateway that has no list of what it sent is named, never passed over in silence.
 //!
-//! [`compare`] looks at one window, [`job`] at a period as durable work.
+//! [`compare`] looks at one window, [`job`] at a period as durable work, [`resume`] at everything
+//! since a restore, before payments may leave again.
 
 pub mod compare;
 pub mod float;
 pub mod job;
+pub mod resume;
 
 use domain::gateway::Gateway;
 use domain::ids::TransactionId;
@@ -81,6 +83,23 @@ impl FindingKind {
             FindingKind::FloatDiffers => {
                 "our books of the money there differ from the gateway's balance"
             }
+        }
+    }
+
+    /// Whether people must have seen it before payments may leave again: it may concern money that
+    /// left, and this comparison has not put it in order.
+    pub const fn bars_dispatch(self) -> bool {
+        match self {
+            FindingKind::ReceivedAmountDiffers
+            | FindingKind::SentUnknown
+            | FindingKind::SentBelievedUnsent
+            | FindingKind::SentBelievedFailed
+            | FindingKind::SentAmountDiffers => true,
+            FindingKind::ReceivedCredited
+            | FindingKind::ReceivedInSuspense
+            | FindingKind::ReceivedUnconfirmed
+            | FindingKind::SentAdopted
+            | FindingKind::FloatDiffers => false,
         }
     }
 }

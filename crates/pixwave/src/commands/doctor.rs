@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use app::dispatch_epoch::Dispatch;
 use app::ports::runtime::Runtime as _;
 use app::ports::store::Store as _;
 use domain::gateway::Gateway;
@@ -17,7 +18,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
 use crate::runtime::SystemRuntime;
-use crate::{clients, database, output, table};
+use crate::{clients, database, output, table, wire};
 
 /// A certificate this close to its end is warned of.
 const EXPIRY_WARNING: Span = Span::from_days(30);
@@ -148,12 +149,19 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             "not required (DB_DURABILITY=accepted): a power cut may undo commits",
         ),
     }
-    check_controls(opened, findings).await;
+    check_controls(config, opened, findings).await;
 }
 
-/// What operators have set.
-async fn check_controls(opened: database::Opened, findings: &mut Findings) {
+/// What operators have set, and whether payments leave.
+async fn check_controls(config: &Config, opened: database::Opened, findings: &mut Findings) {
+    let runtime = std::sync::Arc::new(SystemRuntime::default());
     let store = opened.store;
+    let app = wire::build_app(config, store.clone(), clients::Clients::new(), runtime);
+    match app.read_dispatch().await {
+        Ok(Dispatch::Running) => findings.add("dispatch", State::Ok, "payments leave"),
+        Ok(stopped) => findings.add("dispatch", State::Failed, stopped.in_words()),
+        Err(error) => findings.add("dispatch", State::Failed, error.to_string()),
+    }
     for row in store.controls().await.unwrap_or_default() {
         if row.paused {
             let what = format!("{} at {}", row.operation.as_str(), row.gateway);

@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub mod check;
+pub mod dispatch;
 pub mod doctor;
 pub mod explain;
 pub mod gateway;

@@ -1,4 +1,4 @@
-//! `pixwave gateway` and `reconcile` beside a running server.
+//! `pixwave gateway`, `dispatch` and `reconcile` beside a running server.
 
 use std::path::Path;
 use std::process::Output;
@@ -16,7 +16,7 @@ async fn typed(folder: &Path, variables: &[(&str, &str)], words: &[&str], line: 
 async fn operators_set_and_ask_from_the_command_line() {
     let folder = Folder::new();
     let port = free_port();
-    let variables = [("HTTP_PORT", port.as_str())];
+    let variables = [("HTTP_PORT", port.as_str()), ("DISPATCH_EPOCH", "first")];
     let mut server = ServerProcess::start(&folder.0, &variables).await;
     let (email, password) = server.operator.clone();
     let asked = |words: Vec<String>| {
@@ -57,6 +57,12 @@ async fn operators_set_and_ask_from_the_command_line() {
         "{listed}"
     );
 
+    let status = asked(vec!["dispatch".into(), "status".into()]).await;
+    assert!(status.status.success(), "{}", stderr(&status));
+    assert!(stdout(&status).contains("in the database: first"));
+    let running = asked(words("dispatch resume --since 2026-01-01T00:00:00Z")).await;
+    assert_eq!(running.status.code(), Some(3));
+    assert!(stderr(&running).contains("dispatch_not_stopped"));
     let (from, to) = (
         jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1),
         jiff::Timestamp::now(),
@@ -70,6 +76,39 @@ async fn operators_set_and_ask_from_the_command_line() {
         "{said}"
     );
 
+    // Another epoch, as after a restore: what was set is there still, and payments wait.
+    server.signal("TERM");
+    assert!(server.ended().await.success());
+    let variables = [("HTTP_PORT", port.as_str()), ("DISPATCH_EPOCH", "second")];
+    let mut server = ServerProcess::start(&folder.0, &variables).await;
+    let status = typed(&folder.0, &variables, &["dispatch", "status"], "").await;
+    assert_eq!(status.status.code(), Some(1));
+    assert!(
+        stdout(&status).contains("payouts and refunds wait"),
+        "{}",
+        stdout(&status)
+    );
+    let doctor = typed(&folder.0, &variables, &["doctor"], "").await;
+    let said = stdout(&doctor);
+    assert!(
+        !doctor.status.success() && said.contains("payout at efi"),
+        "{said}"
+    );
+    let since = from.to_string();
+    let resume = ["dispatch", "resume", "--since", &since, "--as", &email];
+    let refused = typed(&folder.0, &variables, &resume, &password).await;
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(
+        stderr(&refused).contains("mercado_pago:sent (not_listed)"),
+        "{}",
+        stderr(&refused)
+    );
+    let accepted = [&resume[..], &["--accept", "mercado_pago:sent"]].concat();
+    let resumed = typed(&folder.0, &variables, &accepted, &password).await;
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(stdout(&resumed).contains("holds the epoch second"));
+    let status = typed(&folder.0, &variables, &["dispatch", "status"], "").await;
+    assert!(status.status.success());
     server.signal("TERM");
     assert!(server.ended().await.success());
 }

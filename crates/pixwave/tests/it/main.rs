@@ -39,6 +39,7 @@ mod client;
 mod control_commands;
 mod controls;
 mod crash;
+mod dispatch;
 mod disputes;
 mod faults;
 mod harness;
