@@ -211,6 +211,8 @@ async fn a_release_is_corrected_when_a_notification_shows_the_payment(database: 
     // Three hundred were left; seven hundred are owed, and repaid by the next pay-in.
     assert_eq!(app.balance(&person).await, (0, 0));
     assert_eq!(court.alerted("corrected").await, 1);
+    let numbered = app::sequencer::run_sequencer_once(app.app()).await;
+    numbered.expect("what happened last has its position, too");
     let events = app.app().store.events_after(0, None, 500).await;
     let events = events.expect("events");
     let mut about = events
