@@ -9,6 +9,8 @@ use app::commands::{
     SignUpRefusal,
 };
 use app::ports::store::StoreError;
+use app::reconcile::job::ReconcileRefusal;
+use app::reconcile::resume::ResumeRefusal;
 use app::webhooks::{UrlFault, WebhookRefusal};
 use axum::response::{IntoResponse, Response};
 use domain::money::Money;
@@ -54,6 +56,8 @@ codes! {
     EvidenceChanged = "evidence_changed", CONFLICT, "More is known than when it was proposed";
     LimitReached = "limit_reached", CONFLICT, "The account has as many as it may have";
     EndpointDisabled = "endpoint_disabled", CONFLICT, "Nothing is sent to a disabled endpoint";
+    DispatchNotStopped = "dispatch_not_stopped", CONFLICT, "Payments are dispatched already";
+    ReconciliationDiffers = "reconciliation_differs", CONFLICT, "The gateways show what these books do not";
     AlreadyDispatched = "already_dispatched", CONFLICT, "The transaction can no longer be cancelled";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is above 256 KiB";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields cannot be accepted";
@@ -111,7 +115,8 @@ pub(crate) struct ProblemBody<'a> {
     code: Code,
     /// What was wrong with this request.
     detail: &'a str,
-    /// The fields that cannot be accepted; present with `validation_failed`.
+    /// The fields that cannot be accepted, with `validation_failed`; each difference, with
+    /// `reconciliation_differs`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
@@ -343,6 +348,10 @@ impl From<CancelRefusal> for Problem {
                 Code::AlreadyDispatched,
                 format!("The transaction is in the stage {stage}."),
             ),
+            CancelRefusal::DispatchStopped => Problem::new(
+                Code::Unavailable,
+                "Payments are not sent or taken back until the books have been compared with the gateways.",
+            ),
             CancelRefusal::Unconfirmed => Problem {
                 retry_after_seconds: Some(RETRY_AFTER_OUTAGE_SECONDS),
                 ..Problem::new(
@@ -379,6 +388,56 @@ impl From<WebhookRefusal> for Problem {
                 "Enable the endpoint first: what waits for it is sent then.",
             ),
             WebhookRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReconcileRefusal> for Problem {
+    fn from(refusal: ReconcileRefusal) -> Problem {
+        match refusal {
+            ReconcileRefusal::Period(message) => Problem::field("to", "not_allowed", message),
+            ReconcileRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResumeRefusal> for Problem {
+    fn from(refusal: ResumeRefusal) -> Problem {
+        match refusal {
+            ResumeRefusal::NotStopped => Problem::new(
+                Code::DispatchNotStopped,
+                "The database holds the configured epoch, or none is configured.",
+            ),
+            ResumeRefusal::TooLongAgo => Problem::field(
+                "since",
+                "not_allowed",
+                "must be in the past, at most 31 days ago",
+            ),
+            ResumeRefusal::Gateway(trouble) => Problem::new(
+                Code::Unavailable,
+                format!(
+                    "{} could not be asked: nothing is dispatched.",
+                    trouble.gateway
+                ),
+            ),
+            ResumeRefusal::Moved => Problem::new(
+                Code::Unavailable,
+                "Somebody else changed the epoch meanwhile. Look again.",
+            ),
+            ResumeRefusal::Differs(obstacles) => {
+                let detail = format!(
+                    "{} differences bar the way. Look at each, then accept it by its name.",
+                    obstacles.len()
+                );
+                let errors = obstacles
+                    .into_iter()
+                    .map(|one| FieldError::new(one.name, one.kind, one.in_words));
+                Problem {
+                    errors: errors.collect(),
+                    ..Problem::new(Code::ReconciliationDiffers, detail)
+                }
+            }
+            ResumeRefusal::Store(error) => error.into(),
         }
     }
 }

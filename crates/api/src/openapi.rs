@@ -91,7 +91,7 @@ fn complete(endpoint: &Endpoint) -> Operation {
     let has_body = operation.request_body.is_some();
     let has_query = names_parameter(&operation, "query");
     let has_header = names_parameter(&operation, "header");
-    let has_path = endpoint.path.contains("{id}");
+    let has_path = endpoint.path.starts_with("/v1") && endpoint.path.contains('{');
     let moves_money = serde_json::to_string(&operation.parameters)
         .is_ok_and(|parameters| parameters.contains("Idempotency-Key"));
     let is_counted = matches!(endpoint.path.as_str(), "/v1/users" | "/v1/sessions");

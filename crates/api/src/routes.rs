@@ -130,6 +130,7 @@ endpoints! {
     }
     Monitor {
         operators::list_gateways,
+        operators::change_gateway,
         operators::list_alerts,
         operators::list_jobs,
         operators::list_audit,
@@ -137,6 +138,10 @@ endpoints! {
         operators::show_review,
         operators::propose_outcome,
         operators::approve_outcome,
+        operators::create_reconciliation,
+        operators::show_reconciliation,
+        operators::show_dispatch,
+        operators::resume_dispatch,
         operators::stream_events,
     }
     Ops {

@@ -3,7 +3,7 @@
 //! The API parses its wire forms into these, so that nothing malformed reaches a use case; what
 //! can only be judged against stored state is refused by the use case with one of the enums here.
 
-use domain::gateway::Gateway;
+use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::money::Money;
 use domain::pix::key::PixKey;
@@ -230,6 +230,9 @@ pub enum CancelRefusal {
     /// It is under way, ended, or of a kind that cannot be cancelled.
     #[error("already dispatched: stage {stage}")]
     AlreadyDispatched { stage: String },
+    /// What seems unsent may have left before the database was restored.
+    #[error("dispatch is stopped")]
+    DispatchStopped,
     /// The gateway has not said that nobody can pay it any more: ask again.
     #[error("the gateway has not confirmed the cancellation yet")]
     Unconfirmed,
@@ -265,6 +268,35 @@ pub enum ReviewRefusal {
     Approval(ApprovalRefusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What an operator sets over one operation of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetControl {
+    /// Lookups cannot be set: what is under way is always asked after.
+    pub operation: Operation,
+    /// `None`: as it is.
+    pub paused: Option<bool>,
+    /// Prefer this gateway for payouts or charges from now on.
+    pub primary: bool,
+    /// 1 to 500 characters.
+    pub reason: Option<String>,
+}
+
+/// From when on to compare before payments leave again, and the names of what to go past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumeDispatch {
+    pub since: Moment,
+    pub accept: Vec<String>,
+}
+
+/// A period to compare with what the gateways list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestReconciliation {
+    /// `None`: both.
+    pub gateway: Option<Gateway>,
+    pub from: Moment,
+    pub to: Moment,
 }
 
 /// Filters of the transaction list.

@@ -18,6 +18,7 @@ use domain::time::{Moment, Span};
 use tokio::sync::Notify;
 
 use crate::availability::Availability;
+use crate::controls::Controls;
 use crate::guards::Guards;
 use crate::ports::gateway::GatewayClient;
 use crate::ports::outbound::OutboundStore;
@@ -30,6 +31,8 @@ use crate::webhooks::WebhookSettings;
 /// What the operator may set, with the defaults of the embedded mode.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The dispatch epoch of the configuration; `None`: whichever the database holds.
+    pub dispatch_epoch: Option<String>,
     pub primary_payout: Gateway,
     pub primary_charge: Gateway,
     /// Where gateways reach us, when they can.
@@ -84,6 +87,7 @@ impl Settings {
             ..FeeRule::FREE
         };
         Settings {
+            dispatch_epoch: None,
             primary_payout: Gateway::Efi,
             primary_charge: Gateway::Efi,
             public_url: None,
@@ -124,7 +128,7 @@ impl Settings {
         }
     }
 
-    /// The preferred gateway of an operation.
+    /// The preferred gateway of an operation, as the configuration has it.
     pub fn primary(&self, operation: Operation) -> Gateway {
         match operation {
             Operation::Charge => self.primary_charge,
@@ -147,6 +151,8 @@ pub struct App {
     pub bell: Arc<Notify>,
     /// What this process does for whoever knocks, bounded.
     pub guards: Arc<Guards>,
+    /// What operators have set, as this process read it last.
+    pub controls: Arc<Controls>,
 }
 
 /// What a pure decision says.

@@ -20,6 +20,7 @@ pub async fn explain(app: &App, id: TransactionId) -> Result<Option<Vec<String>>
         return Ok(None);
     };
     let mut lines = vec![headline(&found)];
+    lines.extend(waits_for(&found)?);
     let proposals = app.store.proposals_of(id).await?;
     for attempt in &found.attempts {
         lines.extend(explain_attempt(found.row.kind, attempt));
@@ -65,6 +66,27 @@ fn headline(found: &TransactionRecord) -> String {
         row.status.as_str(),
         row.version
     )
+}
+
+/// Why a queued payment goes nowhere yet.
+fn waits_for(found: &TransactionRecord) -> Result<Option<String>, StoreError> {
+    if found.row.stage != "queued" {
+        return Ok(None);
+    }
+    let waiting_for = match found.row.kind {
+        Kind::Payout | Kind::Refund => OutgoingRecord::load(&found.row)?.facts.waiting_for,
+        Kind::Charge | Kind::Transfer => None,
+    };
+    Ok(waiting_for.map(|reason| {
+        let why = match reason.as_str() {
+            "paused" => "an operator has paused every gateway that could carry it",
+            "float_short" => "our money at no gateway covers it",
+            "outcomes_unknown" => "too many payments are in doubt at the gateways",
+            "dispatch_stopped" => "nothing is dispatched from a restored database yet",
+            other => other,
+        };
+        format!("it waits: {why}")
+    }))
 }
 
 fn explain_attempt(kind: Kind, attempt: &AttemptRecord) -> Vec<String> {

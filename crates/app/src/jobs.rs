@@ -12,8 +12,16 @@ pub const REFUND: &str = "refund.v1";
 pub const CHARGE: &str = "charge.v1";
 pub const CHARGE_ORPHAN: &str = "charge_orphan.v1";
 pub const INBOUND: &str = "inbound.v1";
+pub const RECONCILIATION: &str = "reconciliation.v1";
 
-pub const KINDS: [&str; 5] = [PAYOUT, REFUND, CHARGE, CHARGE_ORPHAN, INBOUND];
+pub const KINDS: [&str; 6] = [
+    PAYOUT,
+    REFUND,
+    CHARGE,
+    CHARGE_ORPHAN,
+    INBOUND,
+    RECONCILIATION,
+];
 
 /// How a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +65,7 @@ pub async fn run(app: &App, job: &JobRow) -> Result<(), JobError> {
         CHARGE => crate::charges::job::run(app, job, lease).await,
         CHARGE_ORPHAN => crate::charges::orphan::run(app, job, lease).await,
         INBOUND => crate::inbound::run(app, job, lease).await,
+        RECONCILIATION => crate::reconcile::job::run(app, job, lease).await,
         other => Err(JobError::Fail(format!(
             "no handler for jobs of kind {other}"
         ))),

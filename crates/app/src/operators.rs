@@ -47,8 +47,8 @@ impl App {
             latency_ms: health
                 .latency
                 .and_then(|latency| u64::try_from(latency.millis()).ok()),
-            primary: self.settings.primary(operation) == gateway,
-            paused: false,
+            primary: self.primary(operation) == gateway,
+            paused: self.controls.is_paused(gateway, operation),
         }
     }
 

@@ -34,7 +34,7 @@ impl App {
         exhausted: &[Gateway],
     ) -> Result<Vec<Candidate>, StoreError> {
         let now = self.now();
-        let primary = self.settings.primary(operation);
+        let primary = self.primary(operation);
         let in_doubt = match need {
             Need::Payout => self.store.in_doubt_cents().await?,
             Need::Charge => Default::default(),
@@ -54,7 +54,7 @@ impl App {
             candidates.push(Candidate {
                 gateway,
                 capable,
-                paused: false,
+                paused: self.controls.is_paused(gateway, operation),
                 exhausted: exhausted.contains(&gateway),
                 circuit: circuit_of(&health),
                 float_short: need == Need::Payout

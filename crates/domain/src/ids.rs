@@ -94,6 +94,8 @@ ids! {
     WebhookEndpointId = "whe";
     /// One event on its way to one endpoint.
     DeliveryId = "dlv";
+    /// A comparison of the books with what the gateways list.
+    ReconciliationId = "rec";
 }
 
 #[cfg(test)]

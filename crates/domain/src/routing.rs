@@ -78,6 +78,8 @@ pub enum WaitReason {
     OutcomesUnknown,
     Paused,
     FloatShort,
+    /// Nothing is dispatched from this database until it has been compared with the gateways.
+    DispatchStopped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,7 @@ names!(WaitReason {
     OutcomesUnknown = "outcomes_unknown",
     Paused = "paused",
     FloatShort = "float_short",
+    DispatchStopped = "dispatch_stopped",
 });
 names!(RejectReason {
     NoCapableGateway = "no_capable_gateway",
@@ -273,6 +276,43 @@ mod tests {
         assert_eq!(
             used_up,
             Choice::Reject(RejectReason::AllGatewaysUnavailable)
+        );
+    }
+
+    #[test]
+    fn a_paused_gateway_is_skipped_and_waited_for_when_it_alone_is_left() {
+        let fallback = Choice::Use {
+            gateway: Gateway::MercadoPago,
+            rule: Rule::Fallback,
+        };
+        let wait = Choice::Wait(WaitReason::Paused);
+        let charge =
+            |change: fn(&mut Candidate, &mut Candidate)| choose(Need::Charge, &pair(change), 0);
+        assert_eq!(charge(|p, _| p.paused = true), fallback);
+        assert_eq!(payout(|p, f| (p.paused, f.paused) = (true, true)), wait);
+        assert_eq!(charge(|p, f| (p.paused, f.paused) = (true, true)), wait);
+        let only = |what: fn(&mut Candidate)| {
+            payout(|p, f| {
+                p.paused = true;
+                what(f);
+            })
+        };
+        // Whatever keeps the other from being used: a pause ends, so the payout is not given up.
+        assert_eq!(only(|f| f.capable = false), wait);
+        assert_eq!(only(|f| f.exhausted = true), wait);
+        assert_eq!(only(|f| f.circuit = UNKNOWNS), wait);
+        assert_eq!(only(|f| f.float_short = true), wait);
+        assert_eq!(
+            only(|f| (f.circuit, f.failed_recently) = (FAILURES, true)),
+            wait
+        );
+        // A charge moves no money: a circuit does not keep it from the one that is not paused.
+        assert_eq!(
+            charge(|p, f| (p.paused, f.circuit) = (true, FAILURES)),
+            Choice::Use {
+                gateway: Gateway::MercadoPago,
+                rule: Rule::LastResort
+            }
         );
     }
 

@@ -70,6 +70,27 @@ enum Command {
     /// Payments whose outcome is not known, decided by two operators
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// What operators set over the gateways: pauses and preferences
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Whether payments leave, as after a restore of the database they do not
+    #[command(subcommand)]
+    Dispatch(DispatchCommand),
+    /// Compare a period with what the gateways list; your password is read from standard input
+    Reconcile {
+        /// efi or mercado_pago; both when left out
+        #[arg(long)]
+        gateway: Option<String>,
+        /// Such as 2026-03-09T00:00:00Z
+        #[arg(long)]
+        from: String,
+        /// At most 31 days later
+        #[arg(long)]
+        to: String,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
     /// Print the OpenAPI description of the API
     Openapi,
     /// A guided tour against a server of its own: every promise shown and checked
@@ -146,6 +167,51 @@ enum ReviewCommand {
 }
 
 #[derive(Subcommand)]
+enum GatewayCommand {
+    /// List what is set, with the last reasons
+    List,
+    /// Send nothing new there; your password is read from standard input
+    Pause(Setting),
+    /// Send there again; your password is read from standard input
+    Resume(Setting),
+    /// Prefer it for payouts or charges; your password is read from standard input
+    Primary(Setting),
+}
+
+#[derive(clap::Args)]
+struct Setting {
+    /// efi or mercado_pago
+    gateway: String,
+    /// What is asked of it
+    #[arg(value_parser = ["charge", "payout", "refund"])]
+    operation: String,
+    #[arg(long)]
+    reason: Option<String>,
+    /// Your e-mail
+    #[arg(long = "as", value_name = "EMAIL")]
+    operator: String,
+}
+
+#[derive(Subcommand)]
+enum DispatchCommand {
+    /// Print both epochs; fails while payments wait
+    Status,
+    /// Compare the books with the gateways and let payments leave; your password is read from
+    /// standard input
+    Resume {
+        /// The moment that the restored database shows, such as 2026-03-10T04:00:00Z
+        #[arg(long)]
+        since: String,
+        /// The name of a difference that you have looked at and go past; may be repeated
+        #[arg(long)]
+        accept: Vec<String>,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
+}
+
+#[derive(Subcommand)]
 enum OperatorCommand {
     /// Add an operator; the password is read from standard input
     Add {
@@ -198,6 +264,19 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Health => commands::health::run(&config).await,
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
         Command::Review(command) => review(&config, command).await,
+        Command::Gateway(command) => gateway(&config, command).await,
+        Command::Dispatch(DispatchCommand::Status) => commands::dispatch::status(&config).await,
+        Command::Dispatch(DispatchCommand::Resume {
+            since,
+            accept,
+            operator,
+        }) => commands::dispatch::resume(&config, &operator, &since, accept).await,
+        Command::Reconcile {
+            gateway,
+            from,
+            to,
+            operator,
+        } => commands::reconcile::run(&config, &operator, gateway, (&from, &to)).await,
         Command::Key(_) | Command::Openapi | Command::Demo | Command::Sim(_) => {
             unreachable!("these were run without a configuration")
         }
@@ -251,4 +330,23 @@ async fn serve(config: Config, roles: Roles, waiting: Waiting) -> Result<ExitCod
         run_until_stopped(running, signals).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn gateway(config: &Config, command: GatewayCommand) -> Result<ExitCode> {
+    use commands::gateway::{change, list, set};
+    let (word, setting) = match command {
+        GatewayCommand::List => return list(config).await,
+        GatewayCommand::Pause(setting) => ("pause", setting),
+        GatewayCommand::Resume(setting) => ("resume", setting),
+        GatewayCommand::Primary(setting) => ("primary", setting),
+    };
+    let place = (setting.gateway.as_str(), setting.operation.as_str());
+    set(
+        config,
+        &setting.operator,
+        place,
+        change(word),
+        setting.reason,
+    )
+    .await
 }

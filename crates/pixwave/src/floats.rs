@@ -11,18 +11,15 @@ use anyhow::Result;
 use app::checks::Check;
 use app::context::App;
 use app::ports::runtime::Runtime;
-use app::ports::store::{StoreError, TransactionFilter};
+use app::reconcile::float::FloatBooks;
 use app::routing::float_tracked_setting;
 use domain::gateway::Gateway;
-use domain::ledger::{Account, Float};
-use domain::status::{Kind, Status};
 
 use crate::config::{Config, Gateways};
 use crate::{clients, presence};
 
 const LOOKS: u32 = 4;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-const UNDER_WAY: u32 = 1_000;
 
 /// One check per gateway whose balance is known; nothing when none is.
 pub async fn compare(config: &Config, app: &App) -> Result<Vec<Check>> {
@@ -49,9 +46,9 @@ async fn compare_one(config: &Config, app: &App, gateway: Gateway) -> Result<Opt
         let Some(theirs) = balances(config, app).await.get(&gateway).copied() else {
             return Ok(None);
         };
-        let books = Books::read(app, gateway).await?;
+        let books = FloatBooks::read(app, gateway).await?;
         if books.explain(theirs) || look == LOOKS {
-            return Ok(Some(books.check(gateway, theirs)));
+            return Ok(Some(check(&books, gateway, theirs)));
         }
         look += 1;
         tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -78,60 +75,23 @@ async fn balances(config: &Config, app: &App) -> BTreeMap<Gateway, i64> {
     }
 }
 
-/// What we have on record of one gateway's account.
-struct Books {
-    ours: i64,
-    /// Payouts and refunds that may have left without our books knowing.
-    under_way: Vec<(String, i64)>,
-}
-
-impl Books {
-    async fn read(app: &App, gateway: Gateway) -> Result<Books, StoreError> {
-        let mut ours = 0;
-        for part in [Float::Available, Float::Unreleased, Float::Blocked] {
-            let account = Account::GatewayFloat(gateway, part);
-            ours += app.store.account_balance(account).await?;
-        }
-        let mut under_way = Vec::new();
-        for kind in [Kind::Payout, Kind::Refund] {
-            let filter = TransactionFilter {
-                kind: Some(kind),
-                status: Some(Status::Pending),
-                gateway: Some(gateway),
-                limit: UNDER_WAY,
-                ..TransactionFilter::default()
-            };
-            for row in app.store.transactions(&filter).await? {
-                under_way.push((row.id.to_string(), row.amount.cents()));
-            }
-        }
-        Ok(Books { ours, under_way })
-    }
-
-    /// Whether what is under way accounts for the difference.
-    fn explain(&self, theirs: i64) -> bool {
-        let may_have_left: i64 = self.under_way.iter().map(|(_, cents)| cents).sum();
-        (self.ours - may_have_left..=self.ours).contains(&theirs)
-    }
-
-    fn check(&self, gateway: Gateway, theirs: i64) -> Check {
-        let ours = self.ours;
-        let listed: Vec<&str> = self.under_way.iter().map(|(id, _)| id.as_str()).collect();
-        let listed = match listed.as_slice() {
-            [] => "nothing under way".to_owned(),
-            ids => format!("under way: {}", ids.join(", ")),
-        };
-        let broken = (!self.explain(theirs)).then(|| {
-            format!("float of {gateway}: our books say {ours} centavos, the gateway {theirs}")
-        });
-        Check {
-            rule: match gateway {
-                Gateway::Efi => "our books of the money at efi equal its balance",
-                Gateway::MercadoPago => "our books of the money at mercado_pago equal its balance",
-            },
-            figures: format!("{ours} in our books, {theirs} there, {listed}"),
-            broken: broken.into_iter().collect(),
-        }
+fn check(books: &FloatBooks, gateway: Gateway, theirs: i64) -> Check {
+    let ours = books.ours;
+    let listed: Vec<&str> = books.under_way.iter().map(|(id, _)| id.as_str()).collect();
+    let listed = match listed.as_slice() {
+        [] => "nothing under way".to_owned(),
+        ids => format!("under way: {}", ids.join(", ")),
+    };
+    let broken = (!books.explain(theirs)).then(|| {
+        format!("float of {gateway}: our books say {ours} centavos, the gateway {theirs}")
+    });
+    Check {
+        rule: match gateway {
+            Gateway::Efi => "our books of the money at efi equal its balance",
+            Gateway::MercadoPago => "our books of the money at mercado_pago equal its balance",
+        },
+        figures: format!("{ours} in our books, {theirs} there, {listed}"),
+        broken: broken.into_iter().collect(),
     }
 }
 
@@ -140,22 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_payments_under_way_explain_a_difference() {
-        let books = |under_way: &[i64]| Books {
+    fn a_difference_names_the_gateway() {
+        let books = FloatBooks {
             ours: 1_000,
-            under_way: under_way
-                .iter()
-                .map(|cents| ("txn_1".to_owned(), *cents))
-                .collect(),
+            under_way: Vec::new(),
         };
-        assert!(books(&[]).explain(1_000));
-        assert!(!books(&[]).explain(999));
-        assert!(!books(&[]).explain(1_001));
-        assert!(books(&[300, 100]).explain(600));
-        assert!(books(&[300, 100]).explain(1_000));
-        assert!(!books(&[300]).explain(600));
-        let broken = books(&[]).check(Gateway::Efi, 1).broken;
+        let broken = check(&books, Gateway::Efi, 1).broken;
         assert!(broken[0].contains("float of efi"), "{broken:?}");
-        assert!(books(&[]).check(Gateway::Efi, 1_000).broken.is_empty());
+        assert!(check(&books, Gateway::Efi, 1_000).broken.is_empty());
     }
 }

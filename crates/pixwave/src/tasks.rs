@@ -25,6 +25,8 @@ use crate::config::Config;
 use crate::metrics;
 use crate::roles::{Role, Roles};
 
+/// How late a process may follow what an operator sets.
+const CONTROLS: Span = Span::from_seconds(1);
 const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
@@ -56,6 +58,14 @@ pub fn start(
         running: JoinSet::new(),
     };
     let held = Held::default();
+    let controls = repeat(
+        app.clone(),
+        "controls",
+        CONTROLS,
+        stop.clone(),
+        |app| async move { app.watch_controls().await },
+    );
+    tasks.spawn("controls", controls.boxed());
     if roles.has(Role::Worker) {
         let work = work_holding(app.clone(), config.jobs_at_once, stop.clone(), held.clone());
         tasks.spawn("worker", work.boxed());

@@ -199,6 +199,8 @@ async fn assemble(
         WebhookLimits::STANDARD,
         Arc::new(SystemLookup),
     )?);
+    // Before any worker: what it may send depends on it.
+    app.settle_epoch().await?;
     let (stop, stopping) = watch::channel(false);
     let (closing, closed) = watch::channel(false);
     let (stage, stages) = watch::channel(Stage::Serving);
@@ -304,6 +306,7 @@ pub fn build_app(
         settings: Arc::new(config.settings.clone()),
         bell: Arc::new(Notify::new()),
         guards: Arc::new(Guards::default()),
+        controls: Arc::default(),
     }
 }
 

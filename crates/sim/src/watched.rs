@@ -312,6 +312,8 @@ reads! {
     alerts(limit: u32) -> Vec<AlertRow>;
     audit(limit: u32) -> Vec<AuditRow>;
     setting(name: &str) -> Option<String>;
+    controls() -> Vec<ControlRow>;
+    reconciliation(id: ReconciliationId) -> Option<ReconciliationRow>;
     account_balance(account: Account) -> i64;
     unbalanced_journals(limit: u32) -> Vec<(JournalId, i64)>;
     wallet_folds(after: Option<WalletId>, limit: u32) -> Vec<WalletFold>;

@@ -196,6 +196,7 @@ impl World {
             availability: cache.clone(),
             bell: self.bell.clone(),
             guards: Arc::new(Guards::default()),
+            controls: Arc::default(),
         };
         Living { app, cache }
     }

@@ -156,6 +156,16 @@ const RULES: &[(&str, &str, &str)] = &[
         "proposals_open",
         "proposals.transaction_id, proposals.is_open",
     ),
+    (
+        "gateway_controls.primary",
+        "gateway_controls_primary",
+        "gateway_controls.operation, gateway_controls.is_primary",
+    ),
+    (
+        "reconciliations.id",
+        "reconciliations.PRIMARY",
+        "reconciliations.id",
+    ),
     (SETTING_NAME, "settings.PRIMARY", "settings.name"),
     (
         SYSTEM_ACCOUNT,

@@ -51,6 +51,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         lite: include_str!("../migrations/sqlite/0004_webhooks.sql"),
     },
     Migration {
+        version: 5,
+        name: "controls",
+        my: include_str!("../migrations/mysql/0005_controls.sql"),
+        lite: include_str!("../migrations/sqlite/0005_controls.sql"),
+    },
+    Migration {
         version: 6,
         name: "sessions",
         my: include_str!("../migrations/mysql/0006_sessions.sql"),

@@ -333,6 +333,7 @@ fn meets_its_own_success(request: &Request) -> bool {
                 settings: _,
                 proposals,
                 outbound,
+                controls,
             } = &unit.locks;
             idempotency.is_some()
                 || !transactions.is_empty()
@@ -340,6 +341,7 @@ fn meets_its_own_success(request: &Request) -> bool {
                 || lease.is_some()
                 || !proposals.is_empty()
                 || outbound.relay.is_some()
+                || *controls
         }
         // A claim whose answer is lost comes back when its leases run out.
         Request::Claim { .. }

@@ -4,7 +4,7 @@ pub(crate) mod outbound;
 
 use app::ports::store::*;
 use domain::dispute::{Dispute, DisputeStage};
-use domain::gateway::Gateway;
+use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::ledger::Account;
 use domain::limits::{Limits, Spent, SpentWindow};
@@ -25,6 +25,7 @@ pub(crate) const ATTEMPT_REQUEST: Column = Column::new("attempts", "request_seal
 pub(crate) const PAY_IN_PAYER: Column = Column::new("pay_ins", "payer_sealed");
 pub(crate) const PROPOSAL_EVIDENCE: Column = Column::new("proposals", "evidence_sealed");
 pub(crate) const PROPOSAL_REASON: Column = Column::new("proposals", "reason_sealed");
+pub(crate) const CONTROL_REASON: Column = Column::new("gateway_controls", "reason_sealed");
 pub(crate) const INBOUND_RAW: Column = Column::new("inbound_events", "raw_sealed");
 
 /// Takes the columns of a row one by one, in the order of the statement.
@@ -417,6 +418,59 @@ pub(crate) fn proposal(columns: Columns, sealer: &Sealer) -> Done<ProposalRow> {
         state: row.named("state", ProposalState::parse)?,
         decided_by: row.optional_id("decided_by", UserId::from_bytes)?,
         decided_at: row.optional_moment("decided_at")?,
+    })
+}
+
+/// What a control's reason is sealed to: its gateway and operation, eight bytes of each name.
+pub(crate) fn control_key(gateway: Gateway, operation: Operation) -> [u8; 16] {
+    let mut key = [0; 16];
+    let names = [gateway.as_str(), operation.as_str()];
+    for (half, name) in key.chunks_exact_mut(8).zip(names) {
+        for (byte, letter) in half.iter_mut().zip(name.bytes()) {
+            *byte = letter;
+        }
+    }
+    key
+}
+
+pub(crate) fn control(columns: Columns, sealer: &Sealer) -> Done<ControlRow> {
+    let mut row = Reader::new("gateway_controls", columns);
+    let gateway = row.gateway("gateway")?;
+    let operation = row.named("operation", Operation::parse)?;
+    let paused = row.int("paused")? == 1;
+    let primary = row.optional_int("is_primary")?.is_some();
+    let reason = match row.optional_bytes("reason_sealed")? {
+        None => None,
+        Some(sealed) => {
+            let key = control_key(gateway, operation);
+            let plain = sealer.open(CONTROL_REASON, &key, &sealed)?;
+            let text = String::from_utf8(plain);
+            Some(text.map_err(|_| row.broken("reason_sealed", "not UTF-8"))?)
+        }
+    };
+    let by = row.optional_id("changed_by", UserId::from_bytes)?;
+    Ok(ControlRow {
+        gateway,
+        operation,
+        paused,
+        primary,
+        reason,
+        changed: by.zip(row.optional_moment("changed_at")?),
+    })
+}
+
+pub(crate) fn reconciliation(columns: Columns) -> Done<ReconciliationRow> {
+    let mut row = Reader::new("reconciliations", columns);
+    Ok(ReconciliationRow {
+        id: row.id("id", ReconciliationId::from_bytes)?,
+        gateway: row.optional_gateway("gateway")?,
+        from: row.moment("from_at")?,
+        to: row.moment("to_at")?,
+        state: row.named("state", ReconciliationState::parse)?,
+        requested_by: row.text("requested_by")?,
+        requested_at: row.moment("requested_at")?,
+        finished_at: row.optional_moment("finished_at")?,
+        result: row.text("result")?,
     })
 }
 

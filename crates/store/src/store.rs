@@ -549,6 +549,17 @@ impl Store for SqlStore {
         query!(self, Statement, [name] people::setting(&name))
     }
 
+    async fn controls(&self) -> Result<Vec<ControlRow>, StoreError> {
+        query!(self, Statement, [] people::controls())
+    }
+
+    async fn reconciliation(
+        &self,
+        id: ReconciliationId,
+    ) -> Result<Option<ReconciliationRow>, StoreError> {
+        query!(self, Statement, [] people::reconciliation(id))
+    }
+
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError> {
         query!(self, Statement, [] ledger::account_balance(account))
     }

@@ -205,6 +205,12 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
         }
     }
     locked.outbound = outbound::lock(tx, &locks.outbound).await?;
+    if locks.controls {
+        let sealer = tx.sealer.clone();
+        for columns in tx.rows(people::LOCK_CONTROLS, args![]).await? {
+            locked.controls.push(rows::control(columns, &sealer)?);
+        }
+    }
     Ok(locked)
 }
 

@@ -125,5 +125,6 @@ ids!(
     IncidentId,
     ProposalId,
     WebhookEndpointId,
-    DeliveryId
+    DeliveryId,
+    ReconciliationId
 );

@@ -139,6 +139,27 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
         }
         Write::PutSetting { name, value } => put_setting(tx, &name, &value).await,
         Write::Outbound(write) => outbound::apply(tx, write).await,
+        Write::SaveControl(row) => save_control(tx, &row).await,
+        Write::InsertReconciliation(row) => {
+            let args = args![
+                row.id,
+                row.gateway,
+                row.from,
+                row.to,
+                row.state.as_str(),
+                row.requested_by,
+                row.requested_at,
+                row.finished_at,
+                row.result
+            ];
+            let insert = tx.exec(people::INSERT_RECONCILIATION, args);
+            insert.await.map(drop)
+        }
+        Write::SaveReconciliation(row) => {
+            let args = args![row.state.as_str(), row.finished_at, row.result, row.id];
+            tx.exec_one(people::SAVE_RECONCILIATION, args, "reconciliation")
+                .await
+        }
     }
 }
 
@@ -556,6 +577,27 @@ async fn insert_inbound(tx: &mut Tx, row: InboundRow) -> Done<()> {
         .seal(rows::INBOUND_RAW, row.id.bytes(), &row.raw)?;
     let args = args![row.id, row.gateway, row.received_at, row.verified, raw];
     tx.exec(people::INSERT_INBOUND, args).await.map(drop)
+}
+
+async fn save_control(tx: &mut Tx, row: &ControlRow) -> Done<()> {
+    let key = rows::control_key(row.gateway, row.operation);
+    let reason = match &row.reason {
+        None => None,
+        Some(reason) => Some(
+            tx.sealer
+                .seal(rows::CONTROL_REASON, &key, reason.as_bytes())?,
+        ),
+    };
+    let args = args![
+        row.paused,
+        live(row.primary),
+        reason,
+        row.changed.map(|(by, _)| by),
+        row.changed.map(|(_, at)| at),
+        row.gateway,
+        row.operation.as_str()
+    ];
+    tx.exec_one(people::SAVE_CONTROL, args, "control").await
 }
 
 async fn put_setting(tx: &mut Tx, name: &str, value: &str) -> Done<()> {

@@ -1,6 +1,7 @@
 //! Ids in paths. What is not an id names nothing, so it is `not_found` like an id of nobody's.
 
 use axum::extract::{FromRequestParts, Path};
+use domain::gateway::Gateway;
 use http::request::Parts;
 
 use super::read::Id;
@@ -33,6 +34,22 @@ impl<A: Id, B: Id, S: Send + Sync> FromRequestParts<S> for PathIds<A, B> {
         A::parse(&first)
             .zip(B::parse(&second))
             .map(|(first, second)| PathIds(first, second))
+            .ok_or_else(Problem::not_found)
+    }
+}
+
+/// A gateway by its name.
+pub struct PathGateway(pub Gateway);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathGateway {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
+            return Err(Problem::not_found());
+        };
+        Gateway::parse(&text)
+            .map(PathGateway)
             .ok_or_else(Problem::not_found)
     }
 }

@@ -256,7 +256,8 @@ id!(
     ProposalId,
     domain::ids::ApiKeyId,
     domain::ids::WebhookEndpointId,
-    domain::ids::DeliveryId
+    domain::ids::DeliveryId,
+    domain::ids::ReconciliationId
 );
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {

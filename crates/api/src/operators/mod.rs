@@ -1,11 +1,16 @@
 //! What operators see and decide, and the stream of events.
 
 pub mod approve_outcome;
+pub mod change_gateway;
+pub mod create_reconciliation;
 pub mod list_alerts;
 pub mod list_audit;
 pub mod list_gateways;
 pub mod list_jobs;
 pub mod list_reviews;
 pub mod propose_outcome;
+pub mod resume_dispatch;
+pub mod show_dispatch;
+pub mod show_reconciliation;
 pub mod show_review;
 pub mod stream_events;

@@ -3,6 +3,7 @@
 pub mod operations;
 pub mod people;
 pub mod preview;
+pub mod reconciliation;
 pub mod review;
 pub mod time;
 pub mod transaction;

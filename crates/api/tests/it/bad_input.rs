@@ -145,7 +145,7 @@ async fn what_is_not_built_is_refused_as_unknown() {
     });
     let answer = api.post("/v1/payouts", scheduled.to_string()).await;
     assert_eq!(answer.errors(), [("scheduled_for", "unknown_field")]);
-    for path in ["/v1/reconciliations"] {
+    for path in ["/v1/float-moves"] {
         assert_eq!(
             api.post(path, "{}").await.status,
             StatusCode::NOT_FOUND,
@@ -175,6 +175,14 @@ async fn ids_of_nobody_and_texts_that_are_no_ids_are_not_found_alike() {
         let answer = api.get(&path).await;
         assert_eq!(answer.code(), "not_found", "{path}: {}", answer.text);
     }
+    let operator = Api::new(World {
+        role: UserRole::Operator,
+        ..World::default()
+    });
+    let body = json!({"operation": "payout", "paused": true}).to_string();
+    let unheard_of = request("PATCH", "/v1/gateways/stripe", Some(SESSION), body.into());
+    assert_eq!(operator.send(unheard_of).await.code(), "not_found");
+    assert_eq!(operator.commits(), 0);
     let cancel = format!("/v1/transactions/txn_{other}/cancel");
     assert_eq!(api.post(&cancel, "").await.code(), "not_found");
     assert_eq!(
@@ -265,6 +273,7 @@ async fn the_described_fields_are_the_ones_that_are_read() {
             "/v1/payouts" => described.extend(["amount_cents", "pix_key"]),
             "/v1/payouts/preview" => described.push("pix_key"),
             "/v1/transfers" => described.push("to_wallet_id"),
+            "/v1/gateways/{name}" => described.push("paused"),
             _ => {}
         }
         described.sort_unstable();

@@ -64,12 +64,14 @@ pub fn sample_path(path: &str) -> String {
         }
         path if path.starts_with("/v1/api-keys") => "key",
         path if path.starts_with("/v1/webhook-endpoints") => "whe",
+        path if path.starts_with("/v1/reconciliations") => "rec",
         _ => "txn",
     };
     path.replace("{id}", &format!("{prefix}_{id}"))
         .replace("{proposal}", &format!("prp_{id}"))
         .replace("{delivery}", &format!("dlv_{id}"))
         .replace("{secret}", "wrong")
+        .replace("{name}", "efi")
 }
 
 #[test]

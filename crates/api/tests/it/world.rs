@@ -102,6 +102,7 @@ impl Api {
             availability: Arc::new(InProcess::new(CircuitPolicy::STANDARD)),
             bell: Arc::default(),
             guards: Arc::new(Guards::default()),
+            controls: Arc::default(),
         };
         let router = router(app.clone(), options);
         Api {
@@ -417,6 +418,15 @@ impl Store for Shelf {
         Ok(Vec::new())
     }
     async fn setting(&self, _: &str) -> Result<Option<String>, StoreError> {
+        Err(absent())
+    }
+    async fn controls(&self) -> Result<Vec<ControlRow>, StoreError> {
+        Err(absent())
+    }
+    async fn reconciliation(
+        &self,
+        _: ReconciliationId,
+    ) -> Result<Option<ReconciliationRow>, StoreError> {
         Err(absent())
     }
     async fn account_balance(&self, _: Account) -> Result<i64, StoreError> {

@@ -74,19 +74,20 @@ pub async fn open_first_send(
     lease: Lease,
 ) -> Result<OpenSend, CommitError<Passed>> {
     let (seed, settings, id, version) = (app.ids(), app.settings.clone(), row.id, row.version);
-    app.commit(
-        "open_first_send",
-        locks(row, Some(lease)),
-        move |locked| match first_send(locked, id, version, &dispatch, lease, &settings, &seed) {
+    app.commit("open_first_send", locks(row, Some(lease)), move |locked| {
+        let opened = held(locked)
+            .and_then(|()| first_send(locked, id, version, &dispatch, lease, &settings, &seed));
+        match opened {
             Ok((writes, send)) => Decision::Commit(writes, send),
             Err(passed) => Decision::Refuse(passed),
-        },
-    )
+        }
+    })
     .await
 }
 
+/// The attempt and its first send; whether the lease is held is the caller's to know.
 #[allow(clippy::too_many_arguments)]
-fn first_send(
+pub(super) fn first_send(
     locked: &Locked,
     id: TransactionId,
     version: u64,
@@ -96,7 +97,6 @@ fn first_send(
     seed: &IdSeed,
 ) -> Result<(Vec<Write>, OpenSend), Passed> {
     let second = sabotage::is(Sabotage::SecondLiveAttempt);
-    held(locked)?;
     let found = locked_record(locked, id)?;
     if found.row.version != version && !second {
         return Err(Passed::Moved);

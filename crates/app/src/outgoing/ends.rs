@@ -169,6 +169,9 @@ fn raise(ids: &mut Ids, kind: &str, record: &OutgoingRecord, now: Moment) -> [Wr
     let message = match kind {
         "all_gateways_failed" => "no gateway could take a payment; its money was given back",
         "insufficient_float" => "no gateway held enough of our money for a payment",
+        "payment_paused" => {
+            "a payment waits: an operator has paused the gateways that can carry it"
+        }
         "payout_in_review" => "a payment has no clear outcome in time; people must decide",
         _ => "a payment needs attention",
     };
@@ -191,6 +194,10 @@ pub async fn end_overdue(
 ) -> Result<(), CommitError<Passed>> {
     let record = OutgoingRecord::load(&found.row)?;
     if matches!(record.stage, OutgoingStage::Queued { .. }) {
+        if !app.may_dispatch() {
+            // It may have left before the database was restored: nothing is given back.
+            return Err(CommitError::Refused(Passed::Moved));
+        }
         let message =
             "the payment could not be sent in time; the money is back in the wallet".to_owned();
         return reject(
@@ -253,6 +260,7 @@ pub async fn note_wait(
         return Ok(reschedule(app, lease, app.now().plus(WAIT)).await?);
     }
     let (seed, id, version) = (app.ids(), found.row.id, found.row.version);
+    let patience = app.settings.queued_deadline;
     let locks = Locks {
         transactions: vec![id],
         lease: Some(lease),
@@ -271,10 +279,25 @@ pub async fn note_wait(
             record.facts.waiting_for = Some(reason.as_str().to_owned());
             record.facts.waiting_since = Some(now.micros());
             let mut writes = Vec::new();
-            if reason == WaitReason::FloatShort {
-                writes.extend(raise(&mut ids, "float_short", &record, now));
-            }
-            let row = record.into_row(now, found.row.stage_deadline);
+            let alert = match reason {
+                WaitReason::FloatShort => Some("float_short"),
+                WaitReason::Paused => Some("payment_paused"),
+                // Told once for all payments.
+                WaitReason::OutcomesUnknown | WaitReason::DispatchStopped => None,
+            };
+            writes.extend(
+                alert
+                    .into_iter()
+                    .flat_map(|kind| raise(&mut ids, kind, &record, now)),
+            );
+            let deadline = match reason {
+                WaitReason::DispatchStopped => None,
+                WaitReason::OutcomesUnknown | WaitReason::Paused | WaitReason::FloatShort => {
+                    let left = found.row.stage_deadline;
+                    left.or_else(|| Some(now.plus(patience)))
+                }
+            };
+            let row = record.into_row(now, deadline);
             writes.push(events::of_transaction(
                 &mut ids,
                 &row,

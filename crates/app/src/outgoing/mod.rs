@@ -9,6 +9,7 @@
 //! never chooses a gateway anew.
 
 pub mod absorb;
+mod adopt;
 pub mod booking;
 pub mod commits;
 pub mod ends;
@@ -107,6 +108,10 @@ impl Payment<'_> {
         if stage.status() != Status::Pending {
             finish(self.app, self.lease).await?;
             return Ok(Next::Rest);
+        }
+        let queued = matches!(stage, OutgoingStage::Queued { .. });
+        if queued && !self.app.may_dispatch() {
+            return self.wait(WaitReason::DispatchStopped).await;
         }
         if self
             .found
@@ -211,9 +216,7 @@ impl Payment<'_> {
 
     /// The licence that people gave for the next attempt, read from the stored decision.
     fn decided_licence(&self) -> Option<FailoverLicence> {
-        let last = self.found.attempts.last()?;
-        let decided = self.record.facts.decided.as_ref()?;
-        decided.licence(last.row.number)
+        decided_licence(&self.found, &self.record)
     }
 
     /// Where the attempt is that people decided to go past, while no other has followed it.
@@ -235,7 +238,10 @@ impl Payment<'_> {
                 self.found.row.id
             )))
         })?;
-        let choice = if self.found.attempts.is_empty() {
+        let paused = self.app.controls.is_paused(gateway, Operation::Refund);
+        let choice = if self.found.attempts.is_empty() && paused {
+            Choice::Wait(WaitReason::Paused)
+        } else if self.found.attempts.is_empty() {
             Choice::Use {
                 gateway,
                 rule: domain::routing::Rule::OnlyCapable,
@@ -274,30 +280,18 @@ impl Payment<'_> {
     /// The plan of the next attempt: free for the first, licensed after it by two people or by the
     /// last one's proof.
     fn plan(&self, gateway: Gateway) -> Step<AttemptPlan> {
-        let Some(last) = self.found.attempts.last() else {
-            return Ok(AttemptPlan::first(gateway));
-        };
-        if let Some(licence) = self.decided_licence() {
-            return Ok(AttemptPlan::after(licence, gateway));
-        }
-        match judge_stored(last) {
-            Some(AttemptOutcome::NotDone(proof)) => {
-                let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
-                Ok(AttemptPlan::after(licence, gateway))
-            }
-            Some(_) | None => {
-                let what = format!(
-                    "{} is queued although attempt {} is not proven not done",
-                    self.found.row.id, last.row.number
-                );
-                Err(CommitError::Store(StoreError::Corrupt(what)))
-            }
-        }
+        next_plan(&self.found, &self.record, gateway).ok_or_else(|| {
+            let what = format!(
+                "{} is queued although its last attempt is not proven not done",
+                self.found.row.id
+            );
+            CommitError::Store(StoreError::Corrupt(what))
+        })
     }
 
     async fn dispatch(&self, gateway: Gateway, decision: &StoredDecision) -> Step<Next> {
         let plan = self.plan(gateway)?;
-        let mut key = self.key_of(&plan);
+        let mut key = key_of(&self.found.row, &plan);
         if sabotage::is(Sabotage::SecondLiveAttempt) {
             key = format!("{:032x}", self.app.draw());
         }
@@ -367,14 +361,6 @@ impl Payment<'_> {
                 Err(error)
             }
         }
-    }
-
-    fn key_of(&self, plan: &AttemptPlan) -> String {
-        let (account, key) = self.found.row.idempotency.as_ref().map_or_else(
-            || ("system".to_owned(), self.found.row.id.to_string()),
-            |bound| (bound.account.clone(), bound.key.clone()),
-        );
-        attempt_key(&account, &key, plan.gateway(), plan.number())
     }
 
     async fn prepare(&self, gateway: Gateway, key: &str) -> Result<PreparedRequest, Unprepared> {
@@ -486,10 +472,11 @@ impl Payment<'_> {
 
     async fn wait(&self, reason: WaitReason) -> Step<Next> {
         let now = self.app.now();
-        let since = self
-            .record
-            .facts
+        let facts = &self.record.facts;
+        // A wait for something else before does not count.
+        let since = facts
             .waiting_since
+            .filter(|_| facts.waiting_for.as_deref() == Some(reason.as_str()))
             .map_or(now, Moment::from_micros);
         if reason == WaitReason::FloatShort && now.since(since) >= self.app.settings.float_wait {
             let message = "no gateway holds enough of our money for this payment".to_owned();
@@ -554,6 +541,10 @@ impl Payment<'_> {
         let attempt = self.attempt(number)?;
         if let Some(done) = self.close_abandoned(attempt).await {
             return done;
+        }
+        if !self.app.may_dispatch() {
+            reschedule(self.app, self.lease, self.app.now().plus(WAIT)).await?;
+            return Ok(Next::Rest);
         }
         let tries = u32::try_from(attempt.sends.len()).unwrap_or(u32::MAX);
         let gateway = attempt.row.gateway;
@@ -639,7 +630,8 @@ impl Payment<'_> {
         if sabotage::is(Sabotage::ResendPastWindow) {
             return true;
         }
-        first.is_some_and(|first| arrives.since(first) < window) && attempt.sends.len() < limit
+        let in_time = first.is_some_and(|first| arrives.since(first) < window);
+        in_time && attempt.sends.len() < limit && self.app.may_dispatch()
     }
 
     async fn resend(&self, attempt: &AttemptRecord) -> Step<Next> {
@@ -671,6 +663,42 @@ impl Payment<'_> {
         }
         Ok(Next::Rest)
     }
+}
+
+/// The plan of a payment's next attempt at this gateway; `None` while the last one is not proven not
+/// done.
+fn next_plan(
+    found: &TransactionRecord,
+    record: &OutgoingRecord,
+    gateway: Gateway,
+) -> Option<AttemptPlan> {
+    let Some(last) = found.attempts.last() else {
+        return Some(AttemptPlan::first(gateway));
+    };
+    if let Some(licence) = decided_licence(found, record) {
+        return Some(AttemptPlan::after(licence, gateway));
+    }
+    match judge_stored(last) {
+        Some(AttemptOutcome::NotDone(proof)) => {
+            let licence = FailoverLicence::from_proof(last.row.number, last.row.gateway, proof);
+            Some(AttemptPlan::after(licence, gateway))
+        }
+        Some(_) | None => None,
+    }
+}
+
+fn decided_licence(found: &TransactionRecord, record: &OutgoingRecord) -> Option<FailoverLicence> {
+    let last = found.attempts.last()?;
+    let decided = record.facts.decided.as_ref()?;
+    decided.licence(last.row.number)
+}
+
+fn key_of(row: &TransactionRow, plan: &AttemptPlan) -> String {
+    let (account, key) = row.idempotency.as_ref().map_or_else(
+        || ("system".to_owned(), row.id.to_string()),
+        |bound| (bound.account.clone(), bound.key.clone()),
+    );
+    attempt_key(&account, &key, plan.gateway(), plan.number())
 }
 
 fn after(absorbed: &Absorbed) -> Next {

@@ -127,6 +127,9 @@ impl App {
         if record.kind != Outgoing::Payout || !queued {
             return Err(refused());
         }
+        if !self.may_dispatch() {
+            return Err(CancelRefusal::DispatchStopped);
+        }
         match end_queued(self, found, None, OutgoingStep::Cancel, None).await {
             Ok(()) => Ok(()),
             Err(CommitError::Refused(Passed::Moved | Passed::LeaseLost)) => Err(refused()),

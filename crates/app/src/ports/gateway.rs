@@ -212,6 +212,33 @@ pub struct PayoutLookup {
     pub returns: Vec<ObservedReturn>,
 }
 
+/// A payout as the gateway's own list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedSent {
+    /// The key that we chose, where the list tells it.
+    pub attempt_key: Option<String>,
+    pub end_to_end_id: Option<String>,
+    pub amount: Money,
+    pub state: SentState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentState {
+    Executed,
+    InProgress,
+    NotExecuted,
+    /// A status this version does not know: it may be executed.
+    Unrecognized,
+}
+
+/// What a gateway says of the payouts of a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SentList {
+    Listed(Vec<ObservedSent>),
+    /// It has no such list, so nothing can be said of what left through it.
+    CannotBeListed,
+}
+
 /// A gateway notification as it came in over HTTP.
 #[derive(Clone, Debug)]
 pub struct InboundRequest {
@@ -282,6 +309,12 @@ pub trait GatewayClient: Send + Sync + 'static {
         from: Moment,
         to: Moment,
     ) -> Result<Vec<ObservedPayIn>, GatewayTrouble>;
+
+    /// Payouts asked of it between two moments, whatever became of them. At most some hundreds; the
+    /// caller narrows the window.
+    async fn sent(&self, _from: Moment, _to: Moment) -> Result<SentList, GatewayTrouble> {
+        Ok(SentList::CannotBeListed)
+    }
 
     /// `before` is the list of the pay-in's returns looked up beforehand, where the gateway has no
     /// id of ours on a refund (Mercado Pago).

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::dispute::Dispute;
-use domain::gateway::Gateway;
+use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::ledger::Account;
 use domain::limits::{Limits, Spent};
@@ -376,6 +376,68 @@ pub struct IncidentRow {
     pub at: Moment,
 }
 
+/// What operators have set over one operation of one gateway. There is a row for every pair of
+/// gateway and `charge`, `payout` or `refund`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlRow {
+    pub gateway: Gateway,
+    pub operation: Operation,
+    pub paused: bool,
+    /// Preferred over what the configuration says; at most one gateway of an operation.
+    pub primary: bool,
+    /// Why it was changed last; sealed.
+    pub reason: Option<String>,
+    /// By whom and when it was changed last; `None` while nobody has.
+    pub changed: Option<(UserId, Moment)>,
+}
+
+/// A comparison of the books with what gateways list of a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconciliationRow {
+    pub id: ReconciliationId,
+    /// `None`: every gateway.
+    pub gateway: Option<Gateway>,
+    pub from: Moment,
+    pub to: Moment,
+    pub state: ReconciliationState,
+    /// A user's id, or `system`.
+    pub requested_by: String,
+    pub requested_at: Moment,
+    pub finished_at: Option<Moment>,
+    /// Where it stands and what was found, JSON written by `app`; without personal data.
+    pub result: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconciliationState {
+    Queued,
+    Running,
+    Done,
+    Failed,
+}
+
+impl ReconciliationState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ReconciliationState::Queued => "queued",
+            ReconciliationState::Running => "running",
+            ReconciliationState::Done => "done",
+            ReconciliationState::Failed => "failed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<ReconciliationState> {
+        [
+            ReconciliationState::Queued,
+            ReconciliationState::Running,
+            ReconciliationState::Done,
+            ReconciliationState::Failed,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+    }
+}
+
 /// A transaction with everything that hangs on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionRecord {
@@ -416,6 +478,8 @@ pub struct Locks {
     pub proposals: Vec<ProposalId>,
     /// Taken last.
     pub outbound: OutboundLocks,
+    /// All rows of [`Store::controls`], under lock.
+    pub controls: bool,
 }
 
 /// The rows, as read under their locks. What does not exist is absent.
@@ -432,6 +496,8 @@ pub struct Locked {
     pub settings: BTreeMap<String, String>,
     pub proposals: BTreeMap<ProposalId, ProposalRow>,
     pub outbound: OutboundLocked,
+    /// By gateway and operation; empty unless asked for.
+    pub controls: Vec<ControlRow>,
 }
 
 /// What a unit writes, in order, all or nothing.
@@ -513,6 +579,11 @@ pub enum Write {
         value: String,
     },
     Outbound(OutboundWrite),
+    /// The row of its gateway and operation, which exists.
+    SaveControl(ControlRow),
+    InsertReconciliation(ReconciliationRow),
+    /// Its state, end and result, only while it has not ended.
+    SaveReconciliation(ReconciliationRow),
 }
 
 pub type Answer = Box<dyn Any + Send>;
@@ -736,6 +807,12 @@ pub trait Store: Send + Sync + 'static {
     async fn alerts(&self, limit: u32) -> Result<Vec<AlertRow>, StoreError>;
     async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, StoreError>;
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
+    /// What operators have set, by gateway and operation.
+    async fn controls(&self) -> Result<Vec<ControlRow>, StoreError>;
+    async fn reconciliation(
+        &self,
+        id: ReconciliationId,
+    ) -> Result<Option<ReconciliationRow>, StoreError>;
     /// The natural balance of a system account.
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError>;
 

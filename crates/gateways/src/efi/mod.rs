@@ -10,6 +10,7 @@ mod map;
 mod payout;
 mod received;
 mod refund;
+mod sent;
 mod session;
 mod token;
 mod webhook;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use app::ports::gateway::{
     AttemptReference, CancelAnswer, CannotCarry, ChargeAnswer, ChargeLookup, ChargeOrder,
     GatewayClient, GatewayTrouble, InboundRefusal, InboundRequest, ObservedPayIn, ObservedReturn,
-    ParsedInbound, PayoutLookup, PayoutOrder, PreparedRequest, RefundOrder,
+    ParsedInbound, PayoutLookup, PayoutOrder, PreparedRequest, RefundOrder, SentList,
 };
 use app::ports::runtime::Runtime;
 use async_trait::async_trait;
@@ -143,6 +144,11 @@ impl GatewayClient for EfiClient {
         to: Moment,
     ) -> Result<Vec<ObservedPayIn>, GatewayTrouble> {
         received::between(&self.session, &self.pix_key, from, to).await
+    }
+
+    async fn sent(&self, from: Moment, to: Moment) -> Result<SentList, GatewayTrouble> {
+        let listed = sent::between(&self.session, from, to).await?;
+        Ok(SentList::Listed(listed))
     }
 
     fn prepare_refund(

@@ -251,6 +251,13 @@ pub(super) struct ReceivedPage {
 }
 
 #[derive(Deserialize)]
+pub(super) struct SentPage {
+    pub parametros: Option<Parameters>,
+    #[serde(default, deserialize_with = "list")]
+    pub pix: Vec<Sent>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Parameters {
     pub paginacao: Option<Paging>,
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use app::dispatch_epoch::Dispatch;
 use app::ports::runtime::Runtime as _;
 use app::ports::store::Store as _;
 use domain::gateway::Gateway;
@@ -19,7 +20,7 @@ use store::{Examination, MysqlTls};
 use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
 use crate::runtime::SystemRuntime;
 use crate::sandbox_access::Access;
-use crate::{clients, database, output, table};
+use crate::{clients, database, output, table, wire};
 
 /// A certificate this close to its end is warned of.
 const EXPIRY_WARNING: Span = Span::from_days(30);
@@ -155,7 +156,7 @@ async fn check_database(config: &Config, findings: &mut Findings) {
             "not required (DB_DURABILITY=accepted): a power cut may undo commits",
         ),
     }
-    opened.store.close().await;
+    check_controls(config, opened, findings).await;
     match store::examine(&config.database.store()).await {
         Ok(Some(told)) => database_server(config, &told, runtime.now(), findings),
         Ok(None) => {}
@@ -246,6 +247,25 @@ async fn check_sandbox(config: &Config, findings: &mut Findings) {
             format!("no sandbox answers at {url} (SANDBOX_FOLDER): start `pixwave sandbox`"),
         ),
     }
+}
+
+/// What operators have set, and whether payments leave.
+async fn check_controls(config: &Config, opened: database::Opened, findings: &mut Findings) {
+    let runtime = std::sync::Arc::new(SystemRuntime::default());
+    let store = opened.store;
+    let app = wire::build_app(config, store.clone(), clients::Clients::new(), runtime);
+    match app.read_dispatch().await {
+        Ok(Dispatch::Running) => findings.add("dispatch", State::Ok, "payments leave"),
+        Ok(stopped) => findings.add("dispatch", State::Failed, stopped.in_words()),
+        Err(error) => findings.add("dispatch", State::Failed, error.to_string()),
+    }
+    for row in store.controls().await.unwrap_or_default() {
+        if row.paused {
+            let what = format!("{} at {}", row.operation.as_str(), row.gateway);
+            findings.add(what, State::Warning, "paused by an operator");
+        }
+    }
+    store.close().await;
 }
 
 async fn check_redis(config: &Config, findings: &mut Findings) {

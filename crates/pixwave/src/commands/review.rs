@@ -6,23 +6,18 @@
 //! standard error and the exit code 3.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use app::ports::store::ProposalRow;
 use app::views::{ReviewSummary, ReviewView, ReviewedAttempt};
 use domain::ids::{ProposalId, TransactionId};
 use domain::time::Moment;
 use serde_json::{Value, json};
 
-use super::operator::password;
-use crate::config::{Config, local_url};
+use super::asking::{Question, ask};
+use crate::config::Config;
 use crate::{output, table, wire};
 
-/// The service refused what was asked.
-const REFUSED: u8 = 3;
-/// Approving asks a gateway.
-const LIMIT: Duration = Duration::from_secs(60);
 /// Payments read at once.
 const PAGE: u32 = 200;
 
@@ -161,13 +156,14 @@ pub async fn propose(
     body: &Value,
 ) -> Result<ExitCode> {
     let path = format!("/v1/transactions/{}/resolve", transaction_id(transaction)?);
-    ask(config, operator, &path, body, |made| {
+    let question = Question::post(path, body.clone());
+    ask(config, operator, question, |made| {
         let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
-        format!(
+        Ok(format!(
             "{} proposes {}: another operator approves it",
             text("id"),
             text("outcome")
-        )
+        ))
     })
     .await
 }
@@ -182,9 +178,15 @@ pub async fn approve(
     let proposal = ProposalId::parse(proposal.trim())
         .map_err(|error| anyhow!("{proposal:?} is no proposal: {error}"))?;
     let path = format!("/v1/transactions/{id}/resolve/{proposal}/approve");
-    ask(config, operator, &path, &json!({}), |decided| {
+    let question = Question::post(path, json!({}));
+    ask(config, operator, question, |decided| {
         let text = |name: &str| decided[name].as_str().unwrap_or_default().to_owned();
-        format!("{} is {} ({})", text("id"), text("stage"), text("status"))
+        Ok(format!(
+            "{} is {} ({})",
+            text("id"),
+            text("stage"),
+            text("status")
+        ))
     })
     .await
 }
@@ -192,87 +194,4 @@ pub async fn approve(
 fn transaction_id(text: &str) -> Result<TransactionId> {
     TransactionId::parse(text.trim())
         .map_err(|error| anyhow!("{text:?} is no transaction: {error}"))
-}
-
-/// Signs in with the password from standard input, asks, tells what came of it, and signs out.
-async fn ask(
-    config: &Config,
-    operator: &str,
-    path: &str,
-    body: &Value,
-    told: impl Fn(&Value) -> String,
-) -> Result<ExitCode> {
-    if config.http.port == 0 {
-        bail!("HTTP_PORT is 0, so nobody knows where the server listens");
-    }
-    let server = Server {
-        base: local_url(config.http.address()),
-        client: reqwest::Client::builder()
-            .no_proxy()
-            .timeout(LIMIT)
-            .build()
-            .context("no HTTP client")?,
-    };
-    let password = password(&mut std::io::stdin().lock())?;
-    let who = json!({"email": operator, "password": password});
-    let session = match server.post("/v1/sessions", None, &who).await? {
-        Ok(session) => session,
-        Err(problem) => return refused(&problem),
-    };
-    let token = session["token"].as_str().unwrap_or_default().to_owned();
-    let answer = server.post(path, Some(&token), body).await;
-    let url = format!("{}/v1/sessions/current", server.base);
-    // A session that stays behind ends by itself.
-    let _signed_out = server.client.delete(url).bearer_auth(&token).send().await;
-    match answer? {
-        Ok(done) => {
-            output::line(told(&done))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(problem) => refused(&problem),
-    }
-}
-
-fn refused(problem: &Value) -> Result<ExitCode> {
-    let code = problem["code"].as_str().unwrap_or("unknown");
-    let detail = problem["detail"].as_str().unwrap_or("no reason given");
-    eprintln!("pixwave: refused ({code}): {detail}");
-    Ok(ExitCode::from(REFUSED))
-}
-
-struct Server {
-    base: String,
-    client: reqwest::Client,
-}
-
-impl Server {
-    /// The answer's body, or that of a refusal; an error when nobody answers or the server fails.
-    async fn post(
-        &self,
-        path: &str,
-        token: Option<&str>,
-        body: &Value,
-    ) -> Result<Result<Value, Value>> {
-        let base = &self.base;
-        let mut request = self.client.post(format!("{base}{path}")).json(body);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) if error.is_timeout() => bail!("{base} does not answer in time"),
-            Err(_) => bail!("nothing answers at {base}: the server must be running"),
-        };
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap_or_default();
-        if status.is_server_error() {
-            let detail = body["detail"].as_str().unwrap_or("no reason given");
-            bail!("{base} answers {}: {detail}", status.as_u16());
-        }
-        Ok(if status.is_success() {
-            Ok(body)
-        } else {
-            Err(body)
-        })
-    }
 }

@@ -12,6 +12,7 @@ use gateways::HttpLimits;
 use super::parse;
 use super::variables::Variables;
 
+const EPOCH: &str = "1 to 64 letters, digits, dots, dashes or underscores";
 const GATEWAY: &str = "efi (or gerencianet) or mercado_pago";
 
 pub(super) fn read(variables: &Variables<'_>, http: &HttpLimits) -> Settings {
@@ -22,6 +23,7 @@ pub(super) fn read(variables: &Variables<'_>, http: &HttpLimits) -> Settings {
     let both = gateway("PRIMARY_GATEWAY");
     let limits = standard.default_limits;
     Settings {
+        dispatch_epoch: variables.parsed("DISPATCH_EPOCH", EPOCH, parse::epoch),
         primary_payout: gateway("PRIMARY_GATEWAY_PAYOUT")
             .or(both)
             .unwrap_or(standard.primary_payout),

@@ -42,6 +42,12 @@ pub fn cents(text: &str) -> Option<Money> {
         .filter(|money| !money.is_zero())
 }
 
+/// The name of a dispatch epoch, as people choose it.
+pub fn epoch(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    ((1..=64).contains(&text.len()) && text.chars().all(is_plain)).then(|| text.to_owned())
+}
+
 pub fn count(text: &str) -> Option<u32> {
     text.parse()
         .ok()

@@ -77,6 +77,7 @@ fn each_bad_value_names_its_variable() {
         ("SEND_RETRY_DELAY", "soon"),
         ("SANDBOX_EFI_PORT", "x"),
         ("SANDBOX_MERCADO_PAGO_PORT", "70000"),
+        ("DISPATCH_EPOCH", "after the restore"),
         ("QUEUED_DEADLINE", "1w"),
         ("SENDING_DEADLINE", "-1s"),
         ("ACCEPTED_DEADLINE", "h"),

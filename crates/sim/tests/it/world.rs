@@ -66,6 +66,7 @@ impl World {
             settings: Arc::new(settings),
             bell: Arc::default(),
             guards: Arc::new(Guards::default()),
+            controls: Arc::default(),
         };
         let user_id = UserId::from_bytes([1; 16]);
         let caller = Caller {

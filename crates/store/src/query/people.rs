@@ -1,7 +1,7 @@
 //! Users, sessions, API keys, settings and the operators' records.
 
 use app::ports::store::*;
-use domain::ids::{InboundId, UserId};
+use domain::ids::{InboundId, ReconciliationId, UserId};
 
 use super::{many, one};
 use crate::rows;
@@ -53,6 +53,21 @@ pub(crate) async fn setting(tx: &mut Tx, name: &str) -> Done<Option<String>> {
         Ok(rows::Reader::new("settings", row).text("value")?)
     })
     .await
+}
+
+pub(crate) async fn controls(tx: &mut Tx) -> Done<Vec<ControlRow>> {
+    let sealer = tx.sealer.clone();
+    many(tx, people::CONTROLS, args![], |row| {
+        rows::control(row, &sealer)
+    })
+    .await
+}
+
+pub(crate) async fn reconciliation(
+    tx: &mut Tx,
+    id: ReconciliationId,
+) -> Done<Option<ReconciliationRow>> {
+    one(tx, people::RECONCILIATION, args![id], rows::reconciliation).await
 }
 
 pub(crate) async fn alerts(tx: &mut Tx, limit: u32) -> Done<Vec<AlertRow>> {

@@ -1,4 +1,4 @@
-//! Users, sessions, API keys; settings, alerts, audit and incidents.
+//! Users, sessions, API keys; settings and what operators set; alerts, audit and incidents.
 
 use super::statements;
 
@@ -10,6 +10,15 @@ macro_rules! user_columns {
 macro_rules! api_key_columns {
     () => {
         "id, user_id, name, scopes, secret_hash, created_at, revoked_at"
+    };
+}
+macro_rules! control_select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT gateway, operation, paused, is_primary, reason_sealed, changed_by, changed_at \
+             FROM gateway_controls ORDER BY gateway, operation",
+            $rest
+        )
     };
 }
 
@@ -37,6 +46,13 @@ statements! {
     SETTINGS_LIKE: settings, "SELECT name, value FROM settings WHERE name >= ? AND name < ? ORDER BY name";
     UPDATE_SETTING: settings, "UPDATE settings SET value = ? WHERE name = ?";
     INSERT_SETTING: settings, "INSERT INTO settings (name, value) VALUES (?, ?)";
+
+    CONTROLS: gateway_controls, control_select!("");
+    LOCK_CONTROLS: gateway_controls, control_select!(" FOR UPDATE"), sqlite control_select!("");
+    SAVE_CONTROL: gateway_controls, "UPDATE gateway_controls SET paused = ?, is_primary = ?, reason_sealed = ?, changed_by = ?, changed_at = ? WHERE gateway = ? AND operation = ?";
+    INSERT_RECONCILIATION: reconciliations, "INSERT INTO reconciliations (id, gateway, from_at, to_at, state, requested_by, requested_at, finished_at, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    SAVE_RECONCILIATION: reconciliations, "UPDATE reconciliations SET state = ?, finished_at = ?, result = ? WHERE id = ? AND state IN ('queued', 'running')";
+    RECONCILIATION: reconciliations, "SELECT id, gateway, from_at, to_at, state, requested_by, requested_at, finished_at, result FROM reconciliations WHERE id = ?";
 
     INSERT_ALERT: alerts, "INSERT INTO alerts (id, kind, transaction_id, gateway, message, raised_at) VALUES (?, ?, ?, ?, ?, ?)";
     ALERTS: alerts, "SELECT id, kind, transaction_id, gateway, message, raised_at FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?";

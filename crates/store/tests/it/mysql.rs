@@ -135,6 +135,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE relays",
             "DROP TABLE webhook_endpoints",
             "DROP TABLE webhook_deliveries",
+            "DROP TABLE gateway_controls",
+            "DROP TABLE reconciliations",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -145,7 +147,13 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "{error}"
         );
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied.len(), report.to as usize);
+        assert_eq!(report.from, 0);
+        assert_eq!(
+            report.applied,
+            [
+                "money", "review", "disputes", "webhooks", "controls", "sessions"
+            ]
+        );
         // As if it had been killed in the middle of the last one, too.
         for statement in [
             "DELETE FROM schema_migrations WHERE version > 2",
@@ -154,6 +162,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE relays",
             "DROP TABLE webhook_endpoints",
             "DROP TABLE webhook_deliveries",
+            "DROP TABLE reconciliations",
+            "DROP TABLE gateway_controls",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -162,9 +172,23 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             (report.from, report.applied),
-            (1, vec!["review", "disputes", "webhooks", "sessions"])
+            (
+                1,
+                vec!["review", "disputes", "webhooks", "controls", "sessions"]
+            )
         );
+        // And between the rows that the last one makes.
+        for statement in [
+            "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
+            "DROP TABLE reconciliations",
+            "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
+        ] {
+            connection.query_drop(statement).await.unwrap();
+        }
+        let report = migrate(&config, Some(keyring())).await.unwrap();
+        assert_eq!(report.applied, ["controls"]);
         let store = open(&config, keyring()).await.unwrap();
+        assert_eq!(store.controls().await.unwrap().len(), 6);
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;
         assert_eq!(store.sequence(1).await.unwrap(), 0, "the counters are back");
         store.close().await;

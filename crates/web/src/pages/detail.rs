@@ -355,6 +355,7 @@ pub async fn cancel(
     let notice = match web.app.cancel(&holder.signed.caller, view.id).await {
         Ok(_) => Notice::Cancelled,
         Err(CancelRefusal::AlreadyDispatched { .. }) => Notice::TooLateToCancel,
+        Err(CancelRefusal::DispatchStopped) => Notice::CannotCancelNow,
         Err(CancelRefusal::Unconfirmed) => Notice::NotConfirmedYet,
         Err(CancelRefusal::NotFound) => return Err(Stop::NotFound),
         Err(CancelRefusal::Store(error)) => return Err(error.into()),

@@ -33,6 +33,7 @@ catalogue! {
         paid_before: "Este pedido já tinha sido feito. Nada foi feito de novo." | "This had been asked for already. Nothing was done a second time.";
         cancelled: "Cancelado." | "Cancelled.";
         too_late_to_cancel: "Não dá mais para cancelar: já está em andamento." | "Too late to cancel: it is under way.";
+        cannot_cancel_now: "Não é possível cancelar agora: os pagamentos estão sendo conferidos." | "This cannot be cancelled now: payments are being checked.";
         not_confirmed_yet: "O cancelamento ainda não foi confirmado. Tente de novo em instantes." | "The cancellation is not confirmed yet. Try again in a moment.";
         sessions_ended: "As outras sessões foram encerradas." | "The other sessions have been ended.";
         key_revoked: "A chave foi revogada." | "The key has been revoked.";

@@ -2,6 +2,7 @@
 
 mod checks;
 mod concurrency;
+mod controls;
 mod disputes;
 mod jobs;
 mod lists;
@@ -75,6 +76,8 @@ suites! {
     outbound::no_delivery_is_left_without_a_call,
     outbound::deliveries_come_newest_first_by_state_and_page,
     outbound::what_is_old_or_orphaned_is_dropped,
+    controls::what_operators_set_is_kept_and_one_gateway_is_preferred,
+    controls::a_reconciliation_is_kept_and_ends_once,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,
