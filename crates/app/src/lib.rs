@@ -23,6 +23,7 @@ pub mod idempotency;
 pub mod inbound;
 pub mod jobs;
 pub mod ledger;
+pub mod monitor;
 pub mod operators;
 pub mod outgoing;
 pub mod pay_ins;
