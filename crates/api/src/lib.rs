@@ -24,6 +24,7 @@ mod wire;
 use std::sync::Arc;
 
 use app::context::App;
+use app::monitor::LiveView;
 use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -44,6 +45,8 @@ pub struct ApiOptions {
     pub sign_in_limits: SignInLimits,
     /// Counts tries to sign in and up.
     pub tries: Arc<dyn Tries>,
+    /// What operators see live; whoever serves it sees to it that it is fed.
+    pub live: Arc<LiveView>,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
     pub shutdown: Option<watch::Receiver<bool>>,
 }
@@ -55,6 +58,7 @@ impl ApiOptions {
             areas: Area::ALL.to_vec(),
             sign_in_limits: SignInLimits::STANDARD,
             tries: Arc::new(app::tries::InProcess::default()),
+            live: Arc::default(),
             shutdown: None,
         }
     }
@@ -65,6 +69,7 @@ impl ApiOptions {
 pub(crate) struct Api {
     app: App,
     throttle: Arc<Throttle>,
+    live: Arc<LiveView>,
     shutdown: Option<watch::Receiver<bool>>,
 }
 
@@ -74,6 +79,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
     let api = Api {
         app,
         throttle: Arc::new(Throttle::new(options.sign_in_limits, options.tries)),
+        live: options.live,
         shutdown: options.shutdown,
     };
     let mut router = Router::new();

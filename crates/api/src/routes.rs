@@ -129,6 +129,7 @@ endpoints! {
     }
     Monitor {
         operators::list_gateways,
+        operators::show_live,
         operators::list_alerts,
         operators::list_jobs,
         operators::list_audit,

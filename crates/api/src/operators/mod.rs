@@ -7,5 +7,6 @@ pub mod list_gateways;
 pub mod list_jobs;
 pub mod list_reviews;
 pub mod propose_outcome;
+pub mod show_live;
 pub mod show_review;
 pub mod stream_events;
