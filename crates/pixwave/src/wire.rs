@@ -30,6 +30,7 @@ use api::ApiOptions;
 use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
+use app::monitor::{self, LiveView, Watch};
 use app::ports::runtime::Runtime;
 use app::ports::webhooks::WebhookSender;
 use domain::gateway::{Gateway, Operation};
@@ -46,7 +47,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::clients::{self, Clients};
-use crate::config::{Config, Gateways, SandboxPorts, beside, local_url};
+use crate::config::{Config, Events, Gateways, SandboxPorts, beside, local_url};
 use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::presence::Presence;
@@ -73,6 +74,8 @@ pub struct Running {
     pub app: App,
     /// The link to Redis, when it is configured.
     pub redis: Option<Arc<Link>>,
+    /// What operators see live.
+    pub live: Arc<LiveView>,
     /// Who may sign in, in the embedded mode.
     pub demo: Option<DemoCredentials>,
     sandbox: Option<Sandbox>,
@@ -160,6 +163,7 @@ async fn assemble(
         Arc::new(SystemLookup),
     )?);
     let (stop, stopping) = watch::channel(false);
+    let live = Arc::new(LiveView::default());
     let standard = ApiOptions::all();
     let options = ApiOptions {
         tries: match &redis {
@@ -169,6 +173,7 @@ async fn assemble(
             )),
             None => standard.tries,
         },
+        live: live.clone(),
         shutdown: Some(stopping.clone()),
         ..standard
     };
@@ -184,11 +189,14 @@ async fn assemble(
         (webhooks, config.webhooks_at_once),
         &stopping,
     );
+    start_publishing(&mut tasks, &app, &config.events, &stopping).await;
+    start_monitor(&mut tasks, &app, (&config.events, &live), &stopping).await;
     Ok(Running {
         url,
         address,
         app,
         redis,
+        live,
         demo,
         presence: sandbox
             .as_ref()
@@ -402,6 +410,63 @@ fn start_webhooks(
     tasks.spawn(async move {
         sweep.await;
         "webhook sweeper"
+    });
+}
+
+/// Publishes events to the topic, when one is configured.
+#[cfg(feature = "aws")]
+async fn start_publishing(
+    tasks: &mut JoinSet<&'static str>,
+    app: &App,
+    events: &Events,
+    stop: &watch::Receiver<bool>,
+) {
+    let Some(address) = events.topic.clone() else {
+        return;
+    };
+    let topic = Arc::new(platform::aws::SnsTopic::open(address).await);
+    let settings = events.publishing.clone();
+    let publish = app::publishing::run(app.clone(), topic, settings, stop.clone());
+    tasks.spawn(async move {
+        publish.await;
+        "publishing"
+    });
+}
+
+/// Without the feature, a configuration that names a topic is refused.
+#[cfg(not(feature = "aws"))]
+async fn start_publishing(
+    _: &mut JoinSet<&'static str>,
+    _: &App,
+    _: &Events,
+    _: &watch::Receiver<bool>,
+) {
+}
+
+/// Feeds the live view through the queue, when one is configured, else from the database.
+async fn start_monitor(
+    tasks: &mut JoinSet<&'static str>,
+    app: &App,
+    (events, live): (&Events, &Arc<LiveView>),
+    stop: &watch::Receiver<bool>,
+) {
+    let watch = Watch::new(app.clone(), live.clone());
+    #[cfg(feature = "aws")]
+    if let Some(address) = events.queue.clone() {
+        let queue = Arc::new(platform::aws::SqsQueue::open(address).await);
+        let monitor = monitor::queue::run(watch, queue, stop.clone());
+        tasks.spawn(async move {
+            monitor.await;
+            "monitor"
+        });
+        return;
+    }
+    #[cfg(not(feature = "aws"))]
+    let _refused_without_the_feature = &events.queue;
+    let monitor = monitor::stream::run(watch, stop.clone());
+    tasks.spawn(async move {
+        monitor.await;
+        "monitor"
     });
 }
 

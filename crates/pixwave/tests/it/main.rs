@@ -41,8 +41,11 @@ mod disputes;
 mod faults;
 mod harness;
 mod invariants;
+#[cfg(feature = "aws")]
+mod moto;
 mod oracle;
 mod payouts;
+mod publishing;
 mod receiver;
 mod redis;
 mod refunds;
