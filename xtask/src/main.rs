@@ -6,6 +6,7 @@
 
 mod install;
 mod mariadb;
+mod moto;
 mod openapi;
 mod process;
 mod readme;
