@@ -4,8 +4,8 @@
 //! (`suites`), each of which sets up what it needs (`install`, `mariadb`), runs programs (`process`),
 //! reads their counts (`report`) and leaves nothing running behind, however it ends.
 
+mod database;
 mod install;
-mod mariadb;
 mod moto;
 mod openapi;
 mod process;

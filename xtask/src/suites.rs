@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::database::{Database, Kind, find_mysql};
 use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
-use crate::mariadb::Mariadb;
 use crate::moto;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
@@ -56,6 +56,10 @@ const SUITES: &[Suite] = &[
         run: aws,
     },
     Suite {
+        name: "soak",
+        run: soak,
+    },
+    Suite {
         name: "sdk",
         run: sdk,
     },
@@ -72,6 +76,9 @@ const SUITES: &[Suite] = &[
         run: readme_suite,
     },
 ];
+
+/// Suites that take too long for the gate: they run with `--full` or by their name.
+const ONLY_FULL: &[&str] = &["soak"];
 
 /// The names of all suites, for the usage text.
 pub fn names() -> String {
@@ -106,7 +113,8 @@ impl Plan {
             }
         }
         if plan.suites.is_empty() {
-            plan.suites = SUITES.iter().collect();
+            let wanted = |suite: &&Suite| plan.full || !ONLY_FULL.contains(&suite.name);
+            plan.suites = SUITES.iter().filter(wanted).collect();
         }
         Ok(plan)
     }
@@ -196,31 +204,39 @@ fn clippy(_: &Plan) -> Verdict {
 }
 
 /// The tests whose name holds `mysql` need a server and are the `mysql` suite, those with `redis` the
-/// `redis` suite, those with `moto` the `aws` suite; all others are `unit`.
+/// `redis` suite, those with `moto` the `aws` suite, those with `soak` the `soak` suite; all others are
+/// `unit`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leg {
     Unit,
     Mysql,
     Redis,
     Moto,
+    Soak,
 }
 
 impl Leg {
     const fn filter(self) -> &'static str {
         match self {
-            Leg::Unit => "not test(mysql) and not test(redis) and not test(moto)",
+            Leg::Unit => {
+                "not test(mysql) and not test(redis) and not test(moto) and not test(soak)"
+            }
             Leg::Mysql => "test(mysql)",
             Leg::Redis => "test(redis) and not test(mysql)",
             Leg::Moto => "test(moto) and not test(mysql) and not test(redis)",
+            Leg::Soak => "test(soak)",
         }
     }
 
     const fn words(self) -> &'static [&'static str] {
         match self {
-            Leg::Unit => &["--skip", "mysql", "--skip", "redis", "--skip", "moto"],
+            Leg::Unit => &[
+                "--skip", "mysql", "--skip", "redis", "--skip", "moto", "--skip", "soak",
+            ],
             Leg::Mysql => &["mysql"],
             Leg::Redis => &["redis", "--skip", "mysql"],
             Leg::Moto => &["moto", "--skip", "mysql", "--skip", "redis"],
+            Leg::Soak => &["soak", "--nocapture"],
         }
     }
 }
@@ -245,6 +261,10 @@ fn test_commands(plan: &Plan, leg: Leg) -> Vec<Command> {
             leg.filter(),
         ]);
         let mut commands = vec![nextest];
+        if leg == Leg::Soak {
+            // Its figures are what it is run for.
+            commands[0].arg("--no-capture");
+        }
         if leg == Leg::Unit {
             commands.push(cargo(&[
                 "test",
@@ -280,11 +300,27 @@ fn mysql(plan: &Plan) -> Verdict {
     if let Err(reason) = install::ensure(&[MARIADB]) {
         return Ok(skipped(reason));
     }
-    let server = Mariadb::start()?;
-    println!("MariaDB at {}", server.url());
+    let (mut counts, mut notes) = mysql_on(plan, Kind::Mariadb)?;
+    // The same tests on a genuine MySQL, where there is one.
+    let (more, told) = match find_mysql() {
+        Ok(_) => mysql_on(plan, Kind::Mysql)?,
+        Err(reason) => skipped(format!(
+            "genuine MySQL: {reason} (PIXWAVE_TEST_MYSQLD names another program)"
+        )),
+    };
+    counts += more;
+    notes.extend(told);
+    Ok((counts, notes))
+}
+
+fn mysql_on(plan: &Plan, kind: Kind) -> Verdict {
+    let server = Database::start(kind)?;
+    println!("{kind:?} at {}", server.url());
     let mut commands = test_commands(plan, Leg::Mysql);
     commands.iter_mut().for_each(|command| {
-        command.env("PIXWAVE_TEST_MYSQL_URL", server.url());
+        command
+            .env("PIXWAVE_TEST_MYSQL_URL", server.url())
+            .env("PIXWAVE_TEST_MYSQL_CA", server.authority());
     });
     let outputs = commands
         .iter_mut()
@@ -319,6 +355,22 @@ fn aws(plan: &Plan) -> Verdict {
     let mut commands = test_commands(plan, Leg::Moto);
     commands.iter_mut().for_each(|command| {
         command.env("PIXWAVE_TEST_MOTO_SERVER", &program);
+    });
+    let outputs = commands
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
+/// Everything apart and one after the other taken away. It starts its own servers, to kill them.
+fn soak(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[MARIADB, REDIS]) {
+        return Ok(skipped(reason));
+    }
+    let mut commands = test_commands(plan, Leg::Soak);
+    commands.iter_mut().for_each(|command| {
+        command.env("PIXWAVE_TEST_REDIS_SERVER", "redis-server");
     });
     let outputs = commands
         .iter_mut()
@@ -474,7 +526,7 @@ fn readme_suite(_: &Plan) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Leg, Output, Plan, SUITES, judge, test_commands};
+    use super::{Counts, Leg, ONLY_FULL, Output, Plan, SUITES, judge, test_commands};
 
     fn output(text: &str, success: bool) -> Output {
         Output {
@@ -488,6 +540,8 @@ mod tests {
         let plan = Plan::parse(&["--full"]).expect("it is understood");
         assert!(plan.full);
         assert_eq!(plan.suites.len(), SUITES.len());
+        let plan = Plan::parse(&[]).expect("it is understood");
+        assert_eq!(plan.suites.len(), SUITES.len() - ONLY_FULL.len());
         let plan = Plan::parse(&["mysql", "unit"]).expect("they exist");
         assert_eq!(
             plan.suites
@@ -534,10 +588,11 @@ mod tests {
     fn plain(leg: Leg) -> Vec<String> {
         let skip = |name: &str| ["--skip".to_owned(), name.to_owned()];
         match leg {
-            Leg::Unit => [skip("mysql"), skip("redis"), skip("moto")].concat(),
+            Leg::Unit => [skip("mysql"), skip("redis"), skip("moto"), skip("soak")].concat(),
             Leg::Mysql => vec!["mysql".to_owned()],
             Leg::Redis => [&["redis".to_owned()][..], &skip("mysql")].concat(),
             Leg::Moto => [&["moto".to_owned()][..], &skip("mysql"), &skip("redis")].concat(),
+            Leg::Soak => vec!["soak".to_owned(), "--nocapture".to_owned()],
         }
     }
 
@@ -550,7 +605,7 @@ mod tests {
         for (leg, filter) in [
             (
                 Leg::Unit,
-                "not test(mysql) and not test(redis) and not test(moto)",
+                "not test(mysql) and not test(redis) and not test(moto) and not test(soak)",
             ),
             (Leg::Mysql, "test(mysql)"),
             (Leg::Redis, "test(redis) and not test(mysql)"),
@@ -558,6 +613,7 @@ mod tests {
                 Leg::Moto,
                 "test(moto) and not test(mysql) and not test(redis)",
             ),
+            (Leg::Soak, "test(soak)"),
         ] {
             let commands = test_commands(&plan, leg);
             let words: Vec<String> = commands[0]
@@ -569,7 +625,7 @@ mod tests {
             );
             // Without nextest the words after `--` say the same.
             assert!(
-                words.last().map(String::as_str) == Some(filter) || words.ends_with(&plain(leg)),
+                words.iter().any(|word| word == filter) || words.ends_with(&plain(leg)),
                 "{words:?}"
             );
         }

@@ -38,15 +38,20 @@ pub use throttle::SignInLimits;
 use error::{Code, Problem};
 use throttle::Throttle;
 
+/// Writes metrics out in Prometheus' text format.
+pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// What a server serves, and how.
 pub struct ApiOptions {
-    /// Health and readiness are always served.
+    /// Health, readiness and metrics are always served.
     pub areas: Vec<Area>,
     pub sign_in_limits: SignInLimits,
     /// Counts tries to sign in and up.
     pub tries: Arc<dyn Tries>,
     /// What operators see live; whoever serves it sees to it that it is fed.
     pub live: Arc<LiveView>,
+    /// Writes out what was counted.
+    pub metrics: Exposition,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
     pub shutdown: Option<watch::Receiver<bool>>,
 }
@@ -59,6 +64,7 @@ impl ApiOptions {
             sign_in_limits: SignInLimits::STANDARD,
             tries: Arc::new(app::tries::InProcess::default()),
             live: Arc::default(),
+            metrics: Arc::new(String::new),
             shutdown: None,
         }
     }
@@ -70,6 +76,7 @@ pub(crate) struct Api {
     app: App,
     throttle: Arc<Throttle>,
     live: Arc<LiveView>,
+    metrics: Exposition,
     shutdown: Option<watch::Receiver<bool>>,
 }
 
@@ -80,6 +87,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
         app,
         throttle: Arc::new(Throttle::new(options.sign_in_limits, options.tries)),
         live: options.live,
+        metrics: options.metrics,
         shutdown: options.shutdown,
     };
     let mut router = Router::new();

@@ -19,7 +19,7 @@ pub enum Area {
     Payments,
     /// Operators' views and the event stream.
     Monitor,
-    /// Health and readiness.
+    /// Health, readiness and metrics.
     Ops,
 }
 
@@ -142,5 +142,6 @@ endpoints! {
     Ops {
         ops::show_health,
         ops::show_readiness,
+        ops::show_metrics,
     }
 }

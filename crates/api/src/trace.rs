@@ -10,12 +10,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use tracing::Instrument;
 
 use crate::Api;
 use crate::error::Problem;
 
+/// By method, matched path and status; the time until the head of the answer.
+const REQUESTS: &str = "pixwave_http_request_seconds";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn around(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -49,11 +51,26 @@ pub(crate) async fn around(State(api): State<Api>, request: Request, next: Next)
     let mut response = named(response, &request_id);
     harden(&mut response, is_private);
     let latency_ms = runtime.now().since(started).millis();
-    tracing::info!(status = response.status().as_u16(), latency_ms, "answered");
+    let status = response.status().as_u16();
+    tracing::info!(status, latency_ms, "answered");
+    let labels = [
+        ("method", known(&method).to_owned()),
+        ("path", path),
+        ("status", status.to_string()),
+    ];
+    metrics::histogram!(REQUESTS, &labels).record(latency_ms as f64 / 1_000.0);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Clients may invent methods, and each label value is kept for ever.
+fn known(method: &Method) -> &'static str {
+    let mut usual = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].into_iter();
+    usual
+        .find(|name| *name == method.as_str())
+        .unwrap_or("other")
 }
 
 /// A problem's body is written again, now with the request's id; its other headers stay.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::availability::{Health, Sample};
 use crate::context::App;
+use crate::measure;
 use crate::ports::store::StoreError;
 
 /// A failure this fresh lets the router give up without one more try.
@@ -100,10 +101,9 @@ impl App {
         started: Moment,
     ) {
         let now = self.now();
-        let sample = Sample {
-            outcome,
-            latency: now.since(started),
-        };
+        let latency = now.since(started);
+        measure::gateway_called(gateway, operation, outcome, latency);
+        let sample = Sample { outcome, latency };
         self.availability
             .observe(gateway, operation, sample, now)
             .await;

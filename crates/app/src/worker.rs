@@ -6,10 +6,11 @@
 //! a failed run; a money job that keeps failing hands its payment to people, any other is buried
 //! with an alert.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::ids::AlertId;
+use domain::ids::{AlertId, JobId};
 use domain::retry::Backoff;
 use domain::time::Span;
 use futures::FutureExt;
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::context::{App, CommitError, Decision};
 use crate::events;
 use crate::jobs::{self, JobError};
+use crate::measure;
 use crate::outgoing::commits::Passed;
 use crate::outgoing::ends::end_overdue;
 use crate::ports::store::{AlertRow, JobRow, Lease, Locks, StoreError, Write};
@@ -35,8 +37,57 @@ const RETRY: Backoff = Backoff {
     jitter_percent: 30,
 };
 
+/// The leases that this process holds: what it has to hand back when it cannot wait for their end.
+#[derive(Clone, Default)]
+pub struct Held(Arc<Mutex<BTreeMap<JobId, JobRow>>>);
+
+impl Held {
+    /// From now on this job is held.
+    pub fn add(&self, job: &JobRow) {
+        self.lock().insert(job.id, job.clone());
+    }
+
+    fn remove(&self, id: JobId) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, JobRow>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives every job back as it was claimed, so that another process may take it at once; how
+    /// many those were. What this process still does with one counts as done under a lost lease.
+    pub async fn hand_back(&self, app: &App) -> usize {
+        let jobs: Vec<JobRow> = self.lock().values().cloned().collect();
+        let mut given = 0;
+        for job in jobs {
+            let lease = Lease {
+                job_id: job.id,
+                token: job.token,
+            };
+            let write = Write::RescheduleJob {
+                lease,
+                visible_at: app.now(),
+                tries: job.tries,
+                last_error: job.last_error.clone(),
+            };
+            match held(app, lease, vec![write]).await {
+                Ok(()) => given += 1,
+                // The lease runs out by itself.
+                Err(error) => tracing::warn!(job = %job.id, %error, "a job was not handed back"),
+            }
+        }
+        given
+    }
+}
+
 /// Works until told to stop, then waits for the jobs under way.
-pub async fn work(app: App, at_once: usize, mut stop: watch::Receiver<bool>) {
+pub async fn work(app: App, at_once: usize, stop: watch::Receiver<bool>) {
+    work_holding(app, at_once, stop, Held::default()).await;
+}
+
+/// The same, telling which leases are held meanwhile.
+pub async fn work_holding(app: App, at_once: usize, mut stop: watch::Receiver<bool>, leases: Held) {
     let slots = Arc::new(Semaphore::new(at_once));
     while !*stop.borrow() {
         // Listening starts before the claim, so that a commit between the two is not missed.
@@ -47,7 +98,7 @@ pub async fn work(app: App, at_once: usize, mut stop: watch::Receiver<bool>) {
         let claimed = if free == 0 {
             Ok(0)
         } else {
-            claim(&app, &slots, free).await
+            claim(&app, &slots, free, &leases).await
         };
         let pause = match claimed {
             Ok(count) if count > 0 && count == free => continue,
@@ -85,7 +136,12 @@ async fn until_next(app: &App) -> Span {
     }
 }
 
-async fn claim(app: &App, slots: &Arc<Semaphore>, free: usize) -> Result<usize, StoreError> {
+async fn claim(
+    app: &App,
+    slots: &Arc<Semaphore>,
+    free: usize,
+    leases: &Held,
+) -> Result<usize, StoreError> {
     let limit = u32::try_from(free).unwrap_or(u32::MAX);
     let claimed = app
         .store
@@ -98,8 +154,11 @@ async fn claim(app: &App, slots: &Arc<Semaphore>, free: usize) -> Result<usize, 
             // Another loop on the same slots took it; the lease runs out and the job comes back.
             continue;
         };
-        app.runtime
-            .spawn("job", run_one(app.clone(), job, slot).boxed());
+        leases.add(&job);
+        app.runtime.spawn(
+            "job",
+            run_one(app.clone(), job, slot, leases.clone()).boxed(),
+        );
     }
     Ok(count)
 }
@@ -122,13 +181,17 @@ pub async fn run_claimed(app: &App, job: &JobRow) {
     }
 }
 
-async fn run_one(app: App, job: JobRow, slot: OwnedSemaphorePermit) {
+async fn run_one(app: App, job: JobRow, slot: OwnedSemaphorePermit, leases: Held) {
+    let started = app.now();
     run_claimed(&app, &job).await;
+    measure::job_ended(&job.kind, app.now().since(started));
+    leases.remove(job.id);
     drop(slot);
     app.bell.notify_waiters();
 }
 
 async fn put_away(app: &App, job: &JobRow, error: &JobError) {
+    measure::job_failed(&job.kind);
     tracing::warn!(job = %job.id, kind = job.kind, tries = job.tries, %error, "a job failed");
     let again = matches!(error, JobError::Retry(_)) && job.tries + 1 < app.settings.job_tries;
     let done = if again {

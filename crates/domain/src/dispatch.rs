@@ -98,6 +98,10 @@ pub enum AttemptOutcome {
 /// Settled outweighs everything. A lookup that shows a terminal failure outweighs an acceptance,
 /// since the gateway then names our key as not executed. A refused re-send never outweighs an
 /// earlier send whose outcome is unknown: the verdicts must be *all* not done.
+///
+/// Once an attempt is proven not done, a refusal that ends the payment gives the reason, wherever
+/// it was read: a lookup often shows a failure without its reason, and a risk refusal of one send
+/// must not be evaded because of that.
 pub fn judge(sends: &[Option<SendVerdict>], evidence: &[Evidence]) -> AttemptOutcome {
     let settled_by_send = sends.iter().flatten().find_map(|verdict| match verdict {
         SendVerdict::Settled(execution) => Some(execution),
@@ -128,7 +132,7 @@ pub fn judge(sends: &[Option<SendVerdict>], evidence: &[Evidence]) -> AttemptOut
     });
     if let Some(refusal) = refused {
         let kind = ProofKind::DefinitiveRefusal {
-            refusal: refusal.clone(),
+            refusal: ending(sends, evidence).unwrap_or(refusal).clone(),
             source: ProofSource::Lookup,
         };
         return AttemptOutcome::NotDone(NotDoneProof(kind));
@@ -140,6 +144,28 @@ pub fn judge(sends: &[Option<SendVerdict>], evidence: &[Evidence]) -> AttemptOut
         return AttemptOutcome::Accepted(acceptance);
     }
     every_send_not_done(sends).map_or(AttemptOutcome::Unknown, AttemptOutcome::NotDone)
+}
+
+/// A refusal, of any send or at any lookup, that permits no further attempt.
+fn ending<'a>(sends: &'a [Option<SendVerdict>], evidence: &'a [Evidence]) -> Option<&'a Refusal> {
+    let by_send = sends.iter().flatten().filter_map(|verdict| match verdict {
+        SendVerdict::NotDone(refusal) => Some(refusal),
+        SendVerdict::Settled(_)
+        | SendVerdict::Accepted(_)
+        | SendVerdict::NeverSent(_)
+        | SendVerdict::Unknown(_) => None,
+    });
+    let by_lookup = evidence.iter().filter_map(|item| match item {
+        Evidence::Refused(refusal) => Some(refusal),
+        Evidence::Settled(_)
+        | Evidence::InProgress(_)
+        | Evidence::NotFound
+        | Evidence::Unclear(_) => None,
+    });
+    by_lookup
+        .rev()
+        .chain(by_send.rev())
+        .find(|refusal| refusal.reason.consequence() == Consequence::EndsPayment)
 }
 
 fn accepted(sends: &[Option<SendVerdict>], evidence: &[Evidence]) -> Option<Acceptance> {
@@ -163,7 +189,8 @@ fn accepted(sends: &[Option<SendVerdict>], evidence: &[Evidence]) -> Option<Acce
     by_lookup.or(by_send)
 }
 
-/// The last verdict's proof, when every single send is closed as not done.
+/// The proof of the refusal that ends the payment, else of the last verdict, when every single send
+/// is closed as not done.
 fn every_send_not_done(sends: &[Option<SendVerdict>]) -> Option<NotDoneProof> {
     let mut last = None;
     for verdict in sends {
@@ -186,7 +213,11 @@ fn every_send_not_done(sends: &[Option<SendVerdict>]) -> Option<NotDoneProof> {
             | None => return None,
         };
     }
-    last.map(NotDoneProof)
+    let ended = ending(sends, &[]).map(|refusal| ProofKind::DefinitiveRefusal {
+        refusal: refusal.clone(),
+        source: ProofSource::Answer,
+    });
+    last.map(|last| NotDoneProof(ended.unwrap_or(last)))
 }
 
 /// Leave to call a gateway after an earlier attempt.
@@ -389,6 +420,30 @@ mod tests {
             judge(&sends, &[settled, failed]),
             AttemptOutcome::Done(execution())
         );
+    }
+
+    #[test]
+    fn a_refusal_that_ends_the_payment_gives_the_reason_wherever_it_was_read() {
+        let risk = refusal(RefusalReason::RiskRefused);
+        let failed = Evidence::Refused(refusal(RefusalReason::Unexplained));
+        let refused = Some(SendVerdict::NotDone(risk.clone()));
+        let unknown = Some(SendVerdict::Unknown(UnknownCause::Timeout));
+        let unsent = Some(SendVerdict::NeverSent(NeverSent::Connect));
+        let told = Evidence::Refused(risk);
+        let cases = [
+            (vec![refused.clone(), unknown.clone()], vec![failed.clone()]),
+            (vec![unknown.clone(), refused.clone()], vec![failed.clone()]),
+            (vec![unknown], vec![told, failed]),
+            (vec![refused.clone(), unsent.clone()], vec![]),
+            (vec![unsent, refused], vec![]),
+        ];
+        for (number, (sends, evidence)) in cases.iter().enumerate() {
+            let AttemptOutcome::NotDone(proof) = judge(sends, evidence) else {
+                panic!("case {number} is proven not done");
+            };
+            assert_eq!(proof.code(), "risk_refused", "case {number}");
+            assert_eq!(proof.consequence(), Consequence::EndsPayment);
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! draws are parameters, text goes in and typed values come out. Everything else in the workspace
 //! depends on this crate and this crate depends on nobody.
 
+#[macro_use]
+mod names;
+
 pub mod address;
 pub mod allowance;
 pub mod charge;

@@ -202,21 +202,7 @@ impl RefusalReason {
     }
 }
 
-macro_rules! stored_names {
-    ($type:ident { $($variant:ident = $name:literal),* $(,)? }) => {
-        impl $type {
-            pub const ALL: &'static [$type] = &[$($type::$variant),*];
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $name),* }
-            }
-            pub fn parse(text: &str) -> Option<$type> {
-                match text { $($name => Some($type::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-stored_names!(NeverSent {
+names!(NeverSent {
     Dns = "dns",
     Connect = "connect",
     TlsHandshake = "tls_handshake",
@@ -226,7 +212,7 @@ stored_names!(NeverSent {
     Stale = "stale",
 });
 
-stored_names!(UnknownCause {
+names!(UnknownCause {
     Timeout = "timeout",
     ConnectionLost = "connection_lost",
     ServerError = "server_error",

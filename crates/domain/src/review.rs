@@ -7,47 +7,40 @@
 use crate::ids::UserId;
 use crate::time::{Moment, Span};
 
-macro_rules! stored_names {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $type { $($(#[$variant_doc])* $variant),* }
-
-        impl $type {
-            pub const ALL: &'static [$type] = &[$($type::$variant),*];
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $name),* }
-            }
-            pub fn parse(text: &str) -> Option<$type> {
-                match text { $($name => Some($type::$variant),)* _ => None }
-            }
-        }
-    };
+/// What people may decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewOutcome {
+    /// The money left through the attempt's gateway.
+    Settled,
+    /// It did not, nothing more is sent, and it goes back to the wallet.
+    Release,
+    /// It did not, and another attempt pays it. Payouts only.
+    Retry,
 }
 
-stored_names! {
-    /// What people may decide.
-    ReviewOutcome {
-        /// The money left through the attempt's gateway.
-        Settled = "settled",
-        /// It did not, nothing more is sent, and it goes back to the wallet.
-        Release = "release",
-        /// It did not, and another attempt pays it. Payouts only.
-        Retry = "retry",
-    }
+names!(ReviewOutcome {
+    Settled = "settled",
+    Release = "release",
+    Retry = "retry",
+});
+
+/// What became of a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposalState {
+    Open,
+    Approved,
+    /// A newer proposal stands in its place.
+    Superseded,
+    /// The payment left review without it.
+    Withdrawn,
 }
 
-stored_names! {
-    /// What became of a proposal.
-    ProposalState {
-        Open = "open",
-        Approved = "approved",
-        /// A newer proposal stands in its place.
-        Superseded = "superseded",
-        /// The payment left review without it.
-        Withdrawn = "withdrawn",
-    }
-}
+names!(ProposalState {
+    Open = "open",
+    Approved = "approved",
+    Superseded = "superseded",
+    Withdrawn = "withdrawn",
+});
 
 /// A proposal beside the payment as it stands when somebody approves it.
 #[derive(Clone, Copy, Debug)]

@@ -76,21 +76,21 @@ pub enum RejectReason {
     AllGatewaysUnavailable,
 }
 
-macro_rules! names {
-    ($($type:ident { $($variant:ident = $name:literal),* $(,)? })*) => {$(
-        impl $type {
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $name),* }
-            }
-        }
-    )*};
-}
-
-names! {
-    Rule { Primary = "primary", Fallback = "fallback", OnlyCapable = "only_capable", LastResort = "last_resort" }
-    WaitReason { OutcomesUnknown = "outcomes_unknown", Paused = "paused", FloatShort = "float_short" }
-    RejectReason { NoCapableGateway = "no_capable_gateway", AllGatewaysUnavailable = "all_gateways_unavailable" }
-}
+names!(Rule {
+    Primary = "primary",
+    Fallback = "fallback",
+    OnlyCapable = "only_capable",
+    LastResort = "last_resort",
+});
+names!(WaitReason {
+    OutcomesUnknown = "outcomes_unknown",
+    Paused = "paused",
+    FloatShort = "float_short",
+});
+names!(RejectReason {
+    NoCapableGateway = "no_capable_gateway",
+    AllGatewaysUnavailable = "all_gateways_unavailable",
+});
 
 /// Chooses among the candidates, the primary first. `draw` decides between equals where no
 /// primary is set by order: the last resort, so that all workers do not knock at one door.

@@ -21,20 +21,6 @@ pub enum Status {
     Failed,
 }
 
-macro_rules! names {
-    ($type:ident { $($variant:ident = $name:literal),* }) => {
-        impl $type {
-            pub const ALL: &'static [$type] = &[$($type::$variant),*];
-            pub const fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $name),* }
-            }
-            pub fn parse(text: &str) -> Option<$type> {
-                match text { $($name => Some($type::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
 names!(Kind { Charge = "charge", Payout = "payout", Transfer = "transfer", Refund = "refund" });
 names!(Status { Pending = "pending", Success = "success", Failed = "failed" });
 

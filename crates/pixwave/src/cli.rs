@@ -1,12 +1,15 @@
 //! The commands and their arguments.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
-use crate::{announce, commands, demo, lifecycle, logs, wire};
+use crate::roles::{Role, Roles};
+use crate::wire::Start;
+use crate::{announce, commands, demo, lifecycle, logs, sandbox_alone, wire};
 
 /// A self-hosted digital wallet for PIX payments.
 ///
@@ -22,9 +25,29 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run everything in one process (the default)
-    All,
+    All(Waiting),
+    /// Serve wallets, money and the gateways' notifications
+    Payments(Waiting),
+    /// Serve users, sessions and API keys
+    Accounts(Waiting),
+    /// Work: jobs, looks at the gateways, the order of events
+    Worker(Waiting),
+    /// Serve operators and the event stream, and run the checks
+    Monitor(Waiting),
+    /// Serve the web pages
+    Web(Waiting),
+    /// Play both gateways for the other roles, without a database
+    Sandbox(Waiting),
+    /// Run several of these roles in one process
+    Serve {
+        /// payments, accounts, worker, monitor, web, sandbox
+        #[arg(long, required = true, value_delimiter = ',', value_parser = role)]
+        roles: Vec<Role>,
+        #[command(flatten)]
+        waiting: Waiting,
+    },
     /// Bring the database's schema to this program's version
-    Migrate,
+    Migrate(Waiting),
     /// Write the demo customer, the operators and the opening balances (sandbox only)
     Seed,
     /// Keys of the application
@@ -53,6 +76,29 @@ enum Command {
     Demo,
     /// Attack the boundary to the gateways in simulated runs, and say what broke
     Sim(commands::sim::Arguments),
+}
+
+/// A role name.
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        format!("the roles are {}", names.join(", "))
+    })
+}
+
+/// How patient a start is.
+#[derive(Args, Clone, Copy)]
+struct Waiting {
+    /// Wait so many seconds for the database, its migrations and the sandbox, instead of ending at
+    /// once
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "60")]
+    wait: Option<u16>,
+}
+
+impl Waiting {
+    fn time(self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(0).into())
+    }
 }
 
 #[derive(Subcommand)]
@@ -115,7 +161,7 @@ enum OperatorCommand {
 /// `config::Problems` when the configuration is wrong, else what failed, as one line.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     wire::install_tls();
-    match cli.command.unwrap_or(Command::All) {
+    match cli.command.unwrap_or(Command::All(Waiting { wait: None })) {
         // These need no configuration.
         Command::Key(KeyCommand::Generate) => commands::key::generate(),
         Command::Openapi => commands::openapi::print(),
@@ -131,8 +177,18 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 async fn configured(command: Command, config: Config) -> Result<ExitCode> {
     logs::install(&config.log)?;
     match command {
-        Command::All => all(config).await,
-        Command::Migrate => commands::migrate::run(&config).await,
+        Command::All(waiting) => serve(config, Roles::all(), waiting).await,
+        Command::Payments(waiting) => serve(config, Roles::one(Role::Payments), waiting).await,
+        Command::Accounts(waiting) => serve(config, Roles::one(Role::Accounts), waiting).await,
+        Command::Worker(waiting) => serve(config, Roles::one(Role::Worker), waiting).await,
+        Command::Monitor(waiting) => serve(config, Roles::one(Role::Monitor), waiting).await,
+        Command::Web(waiting) => serve(config, Roles::one(Role::Web), waiting).await,
+        Command::Sandbox(waiting) => serve(config, Roles::one(Role::Sandbox), waiting).await,
+        Command::Serve { roles, waiting } => {
+            let roles = Roles::of(&roles).context("--roles names no role")?;
+            serve(config, roles, waiting).await
+        }
+        Command::Migrate(waiting) => commands::migrate::run(&config, waiting.time()).await,
         Command::Seed => commands::seed::run(&config).await,
         Command::Operator(OperatorCommand::Add { email, name }) => {
             commands::operator::add(&config, email, name).await
@@ -177,10 +233,22 @@ async fn review(config: &Config, command: ReviewCommand) -> Result<ExitCode> {
     }
 }
 
-async fn all(config: Config) -> Result<ExitCode> {
-    let signals = lifecycle::StopSignals::listen()?;
-    let running = wire::start(config).await?;
-    announce::print(&running)?;
-    lifecycle::run_until_stopped(running, signals).await?;
+async fn serve(config: Config, roles: Roles, waiting: Waiting) -> Result<ExitCode> {
+    use lifecycle::{run_until_stopped, start_unless_stopped};
+    let mut signals = lifecycle::StopSignals::listen()?;
+    if roles.is_sandbox_alone() {
+        let start = sandbox_alone::start(config);
+        if let Some(alone) = start_unless_stopped(&mut signals, start).await? {
+            announce::print_sandbox(&alone)?;
+            run_until_stopped(alone, signals).await?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wait = waiting.time();
+    let start = wire::start_roles(config, Start { roles, wait });
+    if let Some(running) = start_unless_stopped(&mut signals, start).await? {
+        announce::print(&running)?;
+        run_until_stopped(running, signals).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }

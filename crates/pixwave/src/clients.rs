@@ -11,10 +11,9 @@ use gateways::{
     CertificateSource, EfiClient, EfiConfig, HttpLimits, MercadoPagoClient, MercadoPagoConfig,
     PayoutApi, SigningKey,
 };
-use sandbox::Sandbox;
-use secrecy::SecretString;
 
 use crate::config::RealGateways;
+use crate::sandbox_access::Access;
 
 pub type Clients = BTreeMap<Gateway, Arc<dyn GatewayClient>>;
 
@@ -53,14 +52,13 @@ pub fn real(
 /// Where this server takes Mercado Pago's notifications.
 pub const MERCADO_PAGO_PATH: &str = "/webhooks/mercado-pago";
 
-/// Clients of the gateways that the sandbox plays, and the gateways told where to notify.
+/// Clients of the gateways that a sandbox plays.
 pub fn of_sandbox(
-    sandbox: &Sandbox,
-    webhook_secret: SecretString,
+    access: Access,
     limits: &HttpLimits,
     runtime: &Arc<dyn Runtime>,
 ) -> Result<Clients> {
-    let efi = sandbox.efi();
+    let efi = access.efi;
     let pem = format!("{}{}", efi.certificate_pem, efi.private_key_pem);
     let efi = EfiConfig {
         base_url: efi.base_url,
@@ -69,10 +67,10 @@ pub fn of_sandbox(
         pix_key: efi.pix_key,
         certificate: CertificateSource::Pem(pem.into()),
         extra_root_pem: Some(efi.ca_pem),
-        webhook_secret,
+        webhook_secret: access.webhook_secret,
         limits: limits.clone(),
     };
-    let mercado_pago = sandbox.mercado_pago();
+    let mercado_pago = access.mercado_pago;
     let mercado_pago = MercadoPagoConfig {
         base_url: mercado_pago.base_url,
         access_token: mercado_pago.access_token.into(),

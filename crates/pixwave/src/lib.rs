@@ -5,6 +5,7 @@
 //!             └─ wire::start ─ config ► database ► sandbox or real clients ► app
 //!                    │                   ► demo_data (once) ► serve (api) ► workers, periodic tasks
 //!                    └─ lifecycle: runs until a signal or until a part ends by itself
+//!    `roles` says which of these parts a process is; `sandbox_alone` is one without a database
 //! ```
 //!
 //! Only this crate reads the environment, the clock and the machine's randomness, and only
@@ -23,11 +24,16 @@ pub mod demo_data;
 pub mod floats;
 pub mod lifecycle;
 pub mod logs;
+pub mod metrics;
 pub mod output;
 pub mod presence;
+pub mod roles;
 pub mod runtime;
+pub mod sandbox_access;
+pub mod sandbox_alone;
 pub mod serve;
 pub mod table;
+pub mod tasks;
 #[cfg(test)]
 mod testing;
 pub mod wire;

@@ -5,10 +5,16 @@
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::wire::Running;
-
 /// What a process that was told twice to stop ends with.
 const IMPATIENT: i32 = 130;
+
+/// What runs until it is told to stop.
+pub trait Service: Send {
+    /// Waits until a part ends by itself, which none should: its name.
+    fn part_ended(&mut self) -> impl Future<Output = &'static str> + Send;
+    /// Stops in good order.
+    fn shutdown(self) -> impl Future<Output = ()> + Send;
+}
 
 /// The two signals that mean "stop".
 pub struct StopSignals {
@@ -34,11 +40,28 @@ impl StopSignals {
     }
 }
 
+/// Starts a service, unless a signal comes first: `None`.
+///
+/// # Errors
+/// Those of the start.
+pub async fn start_unless_stopped<S>(
+    signals: &mut StopSignals,
+    start: impl Future<Output = Result<S>>,
+) -> Result<Option<S>> {
+    tokio::select! {
+        started = start => started.map(Some),
+        () = signals.next() => {
+            tracing::info!("stopped before it served");
+            Ok(None)
+        }
+    }
+}
+
 /// Waits for a signal and stops the service.
 ///
 /// # Errors
 /// When a part ended by itself; the rest is stopped all the same.
-pub async fn run_until_stopped(mut running: Running, mut signals: StopSignals) -> Result<()> {
+pub async fn run_until_stopped(mut running: impl Service, mut signals: StopSignals) -> Result<()> {
     let ended = tokio::select! {
         () = signals.next() => None,
         name = running.part_ended() => Some(name),

@@ -1,8 +1,9 @@
 //! How commands find the server that uses the same database: a file beside it that holds its
 //! address while it runs.
 //!
-//! The file may stay behind after a crash, and another server may listen there by then; so the
-//! address is only believed while some process holds the database's lock.
+//! The file may stay behind after a crash, and another server may listen there by then; so beside a
+//! SQLite file the address is only believed while some process holds the database's lock. A database
+//! on a server has no such lock: there the sandbox's own words have to do.
 
 use std::collections::BTreeMap;
 use std::fs::TryLockError;
@@ -53,15 +54,18 @@ pub async fn sandbox_balances(config: &Config) -> BTreeMap<Gateway, i64> {
     Gateway::ALL.into_iter().filter_map(known).collect()
 }
 
-/// Whether a process has the SQLite file for itself.
-fn is_in_use(config: &Config) -> bool {
+/// Whether a process has the SQLite file for itself; of a server's database nobody knows.
+fn may_be_in_use(config: &Config) -> bool {
+    if config.database.is_shared() {
+        return true;
+    }
     let lock = config.database.file().map(|file| beside(&file, ".lock"));
     let lock = lock.and_then(|path| std::fs::File::open(path).ok());
     lock.is_some_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 async fn ask(config: &Config) -> Option<Value> {
-    if !is_in_use(config) {
+    if !may_be_in_use(config) {
         return None;
     }
     let path = sandbox_folder(config)?.join(FILE);

@@ -1,7 +1,9 @@
 //! The HTTP server: bounded connections, slow senders cut off, a stop that lets answers end.
 //!
-//! Each connection is a task. When told to stop, the listener closes, idle connections end, and
-//! those in the middle of a request get their answer and are closed after it.
+//! Each connection is a task. A server leaves in two steps. First it only says so: `/readyz` is 503
+//! and every answer closes its connection, so that whoever spreads requests goes elsewhere while
+//! those under way are still taken. Then the listener closes, idle connections end, and those in the
+//! middle of a request get their answer and are closed after it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,8 +30,17 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// After a failed accept, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Where a server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Serving,
+    /// Still serving, but whoever can should go elsewhere.
+    Leaving,
+    Stopping,
+}
+
 /// Serves until told to stop; returns when the last connection has ended.
-pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<Stage>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -63,22 +74,21 @@ async fn accept(
 }
 
 /// Waits until the server is to stop, also when whoever would say so has gone.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    let _gone = stop.wait_for(|stopping| *stopping).await;
+async fn told(stop: &mut watch::Receiver<Stage>) {
+    let _gone = stop.wait_for(|stage| *stage == Stage::Stopping).await;
 }
 
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Stage>,
     _place: OwnedSemaphorePermit,
 ) {
     // Small answers go out at once; where it cannot be set, they go out a little later.
     let _ = stream.set_nodelay(true);
-    let stopping = stop.clone();
-    let service =
-        service_fn(move |request| answer(router.clone(), request, peer, *stopping.borrow()));
+    let stage = stop.clone();
+    let service = service_fn(move |request| answer(router.clone(), request, peer, stage.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
@@ -101,14 +111,24 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     peer: SocketAddr,
-    stopping: bool,
+    stage: watch::Receiver<Stage>,
 ) -> Result<Response<Body>, Infallible> {
-    if stopping && request.uri().path() == "/readyz" {
-        return Ok(not_ready());
+    let is_leaving = || *stage.borrow() != Stage::Serving;
+    let mut response = if is_leaving() && request.uri().path() == "/readyz" {
+        not_ready()
+    } else {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.oneshot(request).await?
+    };
+    // Asked once more: the server may have begun to leave meanwhile.
+    if is_leaving() {
+        let close = http::HeaderValue::from_static("close");
+        response
+            .headers_mut()
+            .insert(http::header::CONNECTION, close);
     }
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    Ok(response)
 }
 
 /// A server that stops takes no new work, whatever its database says.

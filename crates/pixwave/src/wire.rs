@@ -3,8 +3,9 @@
 //! [`start`] brings up the whole service in this process, in this order: the main port is taken,
 //! the database is opened (and migrated, in the embedded mode), the sandbox plays the gateways
 //! unless real ones are configured, the embedded database gets its first content once, the HTTP
-//! server starts, then the workers and the periodic tasks. [`Running::shutdown`] takes it down in
-//! the opposite order.
+//! server starts, then the workers and the periodic tasks. [`start_roles`] brings up a part of it;
+//! then the database has been migrated before, and the sandbox may run in another process.
+//! [`Running::shutdown`] takes it down in the opposite order.
 //!
 //! Tests start it in their own process:
 //!
@@ -30,11 +31,10 @@ use api::ApiOptions;
 use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
-use app::monitor::{self, LiveView, Watch};
+use app::monitor::LiveView;
 use app::ports::runtime::Runtime;
 use app::ports::webhooks::WebhookSender;
 use domain::gateway::{Gateway, Operation};
-use domain::time::Span;
 use platform::{
     Limits, Link, RedisAvailability, RedisTries, SystemLookup, WebhookClient, WebhookLimits,
     WithTwin,
@@ -44,33 +44,51 @@ use secrecy::{ExposeSecret, SecretString};
 use store::SqlStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 
+use crate::app_key;
 use crate::clients::{self, Clients};
-use crate::config::{Config, Events, Gateways, SandboxPorts, beside, local_url};
+use crate::config::{Config, Gateways, SandboxPorts, beside, local_url};
 use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
+use crate::lifecycle::Service;
+use crate::metrics;
 use crate::presence::Presence;
+use crate::roles::{Role, Roles};
 use crate::runtime::SystemRuntime;
-use crate::{app_key, serve};
+use crate::sandbox_access::{Access, Kept};
+use crate::serve::{self, Stage};
+use crate::tasks::{self, Tasks};
 
 /// How long a graceful stop may take before it is cut short.
 const DRAIN_LIMIT: Duration = Duration::from_secs(25);
+/// How long jobs that are cut short may take to be handed back, and the database to close.
+const HAND_BACK_LIMIT: Duration = Duration::from_secs(2);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Starting circuits anew: the sweeps of periodic tasks.
-const SWEEP: Span = Span::from_seconds(5);
-const PROBE: Span = Span::from_seconds(1);
-const POLL: Span = Span::from_seconds(15);
-const MATCH_SUSPENSE: Span = Span::from_seconds(60);
-const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
-const SCAN_RETURNS: Span = Span::from_seconds(3_600);
-const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
+/// How a process starts.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub roles: Roles,
+    /// How long to wait for a database, for its migrations and for a sandbox that runs apart.
+    pub wait: Duration,
+}
+
+impl Start {
+    /// Everything, without waiting for anything.
+    pub fn all() -> Start {
+        Start {
+            roles: Roles::all(),
+            wait: Duration::ZERO,
+        }
+    }
+}
 
 /// The service, running in this process.
 pub struct Running {
     /// `http://127.0.0.1:PORT`
     pub url: String,
     pub address: SocketAddr,
+    pub roles: Roles,
     pub app: App,
     /// The link to Redis, when it is configured.
     pub redis: Option<Arc<Link>>,
@@ -82,9 +100,14 @@ pub struct Running {
     presence: Option<Presence>,
     store: Arc<SqlStore>,
     runtime: Arc<SystemRuntime>,
+    drain_delay: Duration,
+    /// Ends the tasks.
     stop: watch::Sender<bool>,
+    /// Ends the streams of events.
+    closing: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
     server: tokio::task::JoinHandle<()>,
-    tasks: JoinSet<&'static str>,
+    tasks: Tasks,
 }
 
 /// Starts the whole service and returns when it serves. Needs a multi-threaded tokio runtime and
@@ -93,16 +116,26 @@ pub struct Running {
 /// # Errors
 /// When anything that it needs cannot be had: one line that says what.
 pub async fn start(config: Config) -> Result<Running> {
+    start_roles(config, Start::all()).await
+}
+
+/// Starts these roles. The sandbox alone is [`crate::sandbox_alone`]'s.
+///
+/// # Errors
+/// `config::Problems` when the roles do not fit the configuration; otherwise as [`start`].
+pub async fn start_roles(config: Config, start: Start) -> Result<Running> {
     install_tls();
+    start.roles.fit(&config)?;
     let runtime = Arc::new(SystemRuntime::default());
     let listener = listen(&config).await?;
     let address = listener.local_addr()?;
-    let opened = match config.is_embedded() {
-        true => database::open_migrated(&config, &runtime).await?,
-        false => database::open(&config, &runtime).await?,
+    let is_first = start.roles.is_all() && config.is_embedded();
+    let opened = match is_first {
+        true => database::open_migrated(&config, &runtime, start.wait).await?,
+        false => database::open_within(&config, &runtime, start.wait).await?,
     };
     let store = opened.store.clone();
-    let started = assemble(config, runtime, opened, (listener, address)).await;
+    let started = assemble(config, start, (runtime, opened), (listener, address)).await;
     if started.is_err() {
         // Nothing else uses it yet.
         store.close().await;
@@ -116,7 +149,7 @@ pub fn install_tls() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-async fn listen(config: &Config) -> Result<TcpListener> {
+pub(crate) async fn listen(config: &Config) -> Result<TcpListener> {
     let address = config.http.address();
     TcpListener::bind(address).await.map_err(|error| {
         let reason = match error.kind() {
@@ -132,26 +165,29 @@ async fn listen(config: &Config) -> Result<TcpListener> {
 
 async fn assemble(
     config: Config,
-    runtime: Arc<SystemRuntime>,
-    opened: Opened,
+    start: Start,
+    (runtime, opened): (Arc<SystemRuntime>, Opened),
     (listener, address): (TcpListener, SocketAddr),
 ) -> Result<Running> {
     let Opened { store, key } = opened;
+    let roles = start.roles.clone();
     let url = local_url(address);
     let port: Arc<dyn Runtime> = runtime.clone();
     let Connected {
         clients,
         sandbox,
         webhook_secret,
-    } = connect(&config, &key, &url, &port).await?;
+    } = connect(&config, &start, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
     let redis = share_availability(&config, &mut app).await;
     let settings = Arc::make_mut(&mut app.settings);
     settings.public_url = Some(config.http.public_url.clone().unwrap_or(url.clone()));
     settings.efi_webhook_secret = webhook_secret.expose_secret().to_owned();
-    let demo = match config.is_embedded() {
-        true => Some(demo_data::seed(&app, &key).await?),
-        false => {
+    let demo = match (config.is_embedded(), roles.is_all()) {
+        (true, true) => Some(demo_data::seed(&app, &key).await?),
+        // `pixwave seed` writes it, once for all processes.
+        (true, false) => None,
+        (false, _) => {
             refuse_pretended_money(&app).await?;
             None
         }
@@ -164,8 +200,11 @@ async fn assemble(
     )?);
     let (stop, stopping) = watch::channel(false);
     let live = Arc::new(LiveView::default());
+    let (closing, closed) = watch::channel(false);
+    let (stage, stages) = watch::channel(Stage::Serving);
     let standard = ApiOptions::all();
     let options = ApiOptions {
+        areas: roles.areas(),
         tries: match &redis {
             Some(link) => Arc::new(RedisTries::new(
                 link.clone(),
@@ -174,26 +213,26 @@ async fn assemble(
             None => standard.tries,
         },
         live: live.clone(),
-        shutdown: Some(stopping.clone()),
+        metrics: metrics::exposition(redis.clone()),
+        shutdown: Some(closed),
         ..standard
     };
+    // The role `web` adds its pages here.
     let mut router = api::router(app.clone(), options);
     if let Some(sandbox) = &sandbox {
         router = router.merge(sandbox.control_router());
     }
-    let server = tokio::spawn(serve::serve(listener, router, stopping.clone()));
-    let mut tasks = start_tasks(&app, config.jobs_at_once, &stopping);
-    start_webhooks(
-        &mut tasks,
-        &app,
-        (webhooks, config.webhooks_at_once),
-        &stopping,
-    );
-    start_publishing(&mut tasks, &app, &config.events, &stopping).await;
-    start_monitor(&mut tasks, &app, (&config.events, &live), &stopping).await;
+    let server = tokio::spawn(serve::serve(listener, router, stages));
+    let webhooks = (webhooks, config.webhooks_at_once);
+    let beside = tasks::Beside {
+        webhooks,
+        live: live.clone(),
+    };
+    let tasks = tasks::start(&app, &config, &roles, beside, &stopping);
     Ok(Running {
         url,
         address,
+        roles,
         app,
         redis,
         live,
@@ -204,7 +243,10 @@ async fn assemble(
         sandbox,
         store,
         runtime,
+        drain_delay: config.process.drain_delay,
         stop,
+        closing,
+        stage,
         server,
         tasks,
     })
@@ -265,41 +307,109 @@ struct Connected {
 
 async fn connect(
     config: &Config,
+    start: &Start,
     key: &SecretString,
     url: &str,
     runtime: &Arc<dyn Runtime>,
 ) -> Result<Connected> {
     let limits = &config.gateway_http;
+    let roles = &start.roles;
     match &config.gateways {
         Gateways::Real(real) => Ok(Connected {
             clients: clients::real(real, config.http.public_url.as_deref(), limits, runtime)?,
             sandbox: None,
             webhook_secret: real.efi.webhook_secret.clone(),
         }),
-        Gateways::Sandbox(ports) => {
+        Gateways::Sandbox(ports) if roles.is_all() => {
             let secret = app_key::derived(key, "efi webhook");
             let sandbox = start_sandbox(config, *ports).await?;
-            let efi = format!("{url}/webhooks/efi/{}?ignorar=", secret.expose_secret());
-            let mercado_pago = format!("{url}{}", clients::MERCADO_PAGO_PATH);
-            sandbox.set_webhook_targets(Some(efi), Some(mercado_pago));
-            let clients = clients::of_sandbox(&sandbox, secret.clone(), limits, runtime)?;
+            notify(&sandbox, url, &secret);
+            let access = Access::of(&sandbox, secret.clone(), sandbox.control_url());
             Ok(Connected {
-                clients,
+                clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: Some(sandbox),
                 webhook_secret: secret,
             })
         }
+        Gateways::Sandbox(_) if roles.has(Role::Sandbox) => {
+            let own = roles.has(Role::Payments).then_some(url);
+            let (sandbox, access) = start_shared_sandbox(config, url, own, &**runtime).await?;
+            Ok(Connected {
+                webhook_secret: access.webhook_secret.clone(),
+                clients: clients::of_sandbox(access, limits, runtime)?,
+                sandbox: Some(sandbox),
+            })
+        }
+        Gateways::Sandbox(_) if roles.call_gateways() => {
+            let folder = sandbox_folder(config).context("SANDBOX_FOLDER is not set")?;
+            let access = Access::await_in(&folder, start.wait).await?;
+            Ok(Connected {
+                webhook_secret: access.webhook_secret.clone(),
+                clients: clients::of_sandbox(access, limits, runtime)?,
+                sandbox: None,
+            })
+        }
+        Gateways::Sandbox(_) => Ok(Connected {
+            clients: Clients::new(),
+            sandbox: None,
+            webhook_secret: SecretString::default(),
+        }),
     }
+}
+
+/// Tells the sandbox's gateways where to notify.
+fn notify(sandbox: &Sandbox, url: &str, secret: &SecretString) {
+    let efi = format!("{url}/webhooks/efi/{}?ignorar=", secret.expose_secret());
+    let mercado_pago = format!("{url}{}", clients::MERCADO_PAGO_PATH);
+    sandbox.set_webhook_targets(Some(efi), Some(mercado_pago));
+}
+
+/// A sandbox that other processes use, too: it leaves in its folder what they need. It answers at
+/// this address of ours, and notifies there unless the configuration says where.
+pub(crate) async fn start_shared_sandbox(
+    config: &Config,
+    url: &str,
+    own: Option<&str>,
+    runtime: &dyn Runtime,
+) -> Result<(Sandbox, Access)> {
+    let Gateways::Sandbox(ports) = &config.gateways else {
+        bail!("the sandbox has no place beside real gateways");
+    };
+    let folder = sandbox_folder(config).context("SANDBOX_FOLDER is not set")?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{} cannot be made (SANDBOX_FOLDER)", folder.display()))?;
+    let kept = Kept::read_or_make(&folder, *ports, runtime)?;
+    let sandbox = start_sandbox(config, kept.ports).await?;
+    let target = config.sandbox.webhook_url.as_deref();
+    match target.or(config.http.public_url.as_deref()).or(own) {
+        Some(target) => notify(&sandbox, target, &kept.webhook_secret),
+        None => tracing::warn!(
+            "SANDBOX_WEBHOOK_URL is not set: the sandbox notifies nobody, and payments are noticed by asking"
+        ),
+    }
+    let control_url = match (config.sandbox.is_local(), url.rsplit_once(':')) {
+        (false, Some((_, port))) => format!("http://{}:{port}", config.sandbox.host),
+        (true | false, _) => url.to_owned(),
+    };
+    let access = Access::of(&sandbox, kept.webhook_secret, control_url);
+    access.write(&folder)?;
+    Ok((sandbox, access))
 }
 
 /// The sandbox, with its state beside the database, so that a restart keeps both in step.
 async fn start_sandbox(config: &Config, ports: SandboxPorts) -> Result<Sandbox> {
+    let standard = SandboxConfig::default();
     let sandbox = SandboxConfig {
+        host: match config.sandbox.is_local() {
+            true => standard.host.clone(),
+            false => config.http.host.to_string(),
+        },
+        public_host: config.sandbox.host.clone(),
         efi_port: ports.efi,
         mercado_pago_port: ports.mercado_pago,
         initial_float_cents: demo_data::FLOAT_CENTS,
         data_dir: sandbox_folder(config),
-        ..SandboxConfig::default()
+        ..standard
     };
     let started = Sandbox::start(sandbox).await;
     started.context(
@@ -309,7 +419,7 @@ async fn start_sandbox(config: &Config, ports: SandboxPorts) -> Result<Sandbox> 
 
 /// Where the sandbox keeps its state; `None` keeps it in memory, like the database.
 pub fn sandbox_folder(config: &Config) -> Option<PathBuf> {
-    if let Some(folder) = &config.sandbox_folder {
+    if let Some(folder) = &config.sandbox.folder {
         return Some(folder.clone());
     }
     match config.database.file() {
@@ -329,147 +439,6 @@ async fn refuse_pretended_money(app: &App) -> Result<()> {
     Ok(())
 }
 
-fn start_tasks(
-    app: &App,
-    jobs_at_once: usize,
-    stop: &watch::Receiver<bool>,
-) -> JoinSet<&'static str> {
-    use app::worker::{repeat, repeat_on_bell, work};
-    let mut tasks = JoinSet::new();
-    let mut start = |name, task: app::ports::runtime::BoxFuture<'static, ()>| {
-        tasks.spawn(async move {
-            task.await;
-            name
-        });
-    };
-    let (app, stop) = (|| app.clone(), || stop.clone());
-    start("worker", Box::pin(work(app(), jobs_at_once, stop())));
-    let sequence = repeat_on_bell(app(), "sequencer", stop(), |app| async move {
-        app::sequencer::run_sequencer_once(&app).await.map(drop)
-    });
-    start("sequencer", Box::pin(sequence));
-    let sweep = repeat(app(), "sweeper", SWEEP, stop(), app::sweeper::sweep);
-    start("sweeper", Box::pin(sweep));
-    let probe = repeat(app(), "probes", PROBE, stop(), app::sweeper::probe);
-    start("probes", Box::pin(probe));
-    let poll = repeat(app(), "poller", POLL, stop(), |app| async move {
-        app::poller::poll_received(&app).await.map(drop)
-    });
-    start("poller", Box::pin(poll));
-    let suspense = repeat(
-        app(),
-        "suspense",
-        MATCH_SUSPENSE,
-        stop(),
-        app::sweeper::match_suspense,
-    );
-    start("suspense", Box::pin(suspense));
-    let scan = repeat(
-        app(),
-        "returns",
-        SCAN_RETURNS,
-        stop(),
-        app::sweeper::scan_returns,
-    );
-    start("returns", Box::pin(scan));
-    let scan = repeat(
-        app(),
-        "reversals",
-        SCAN_REVERSALS,
-        stop(),
-        app::sweeper::scan_reversals,
-    );
-    start("reversals", Box::pin(scan));
-    tasks
-}
-
-fn start_webhooks(
-    tasks: &mut JoinSet<&'static str>,
-    app: &App,
-    (sender, at_once): (Arc<dyn WebhookSender>, usize),
-    stop: &watch::Receiver<bool>,
-) {
-    use app::webhooks::{deliver, relay, sweep};
-    let relay = relay::run(app.clone(), stop.clone());
-    let deliver = deliver::work(app.clone(), sender, at_once, stop.clone());
-    let sweep = app::worker::repeat(
-        app.clone(),
-        "webhook sweeper",
-        SWEEP_WEBHOOKS,
-        stop.clone(),
-        sweep,
-    );
-    tasks.spawn(async move {
-        relay.await;
-        "webhook relay"
-    });
-    tasks.spawn(async move {
-        deliver.await;
-        "webhooks"
-    });
-    tasks.spawn(async move {
-        sweep.await;
-        "webhook sweeper"
-    });
-}
-
-/// Publishes events to the topic, when one is configured.
-#[cfg(feature = "aws")]
-async fn start_publishing(
-    tasks: &mut JoinSet<&'static str>,
-    app: &App,
-    events: &Events,
-    stop: &watch::Receiver<bool>,
-) {
-    let Some(address) = events.topic.clone() else {
-        return;
-    };
-    let topic = Arc::new(platform::aws::SnsTopic::open(address).await);
-    let settings = events.publishing.clone();
-    let publish = app::publishing::run(app.clone(), topic, settings, stop.clone());
-    tasks.spawn(async move {
-        publish.await;
-        "publishing"
-    });
-}
-
-/// Without the feature, a configuration that names a topic is refused.
-#[cfg(not(feature = "aws"))]
-async fn start_publishing(
-    _: &mut JoinSet<&'static str>,
-    _: &App,
-    _: &Events,
-    _: &watch::Receiver<bool>,
-) {
-}
-
-/// Feeds the live view through the queue, when one is configured, else from the database.
-async fn start_monitor(
-    tasks: &mut JoinSet<&'static str>,
-    app: &App,
-    (events, live): (&Events, &Arc<LiveView>),
-    stop: &watch::Receiver<bool>,
-) {
-    let watch = Watch::new(app.clone(), live.clone());
-    #[cfg(feature = "aws")]
-    if let Some(address) = events.queue.clone() {
-        let queue = Arc::new(platform::aws::SqsQueue::open(address).await);
-        let monitor = monitor::queue::run(watch, queue, stop.clone());
-        tasks.spawn(async move {
-            monitor.await;
-            "monitor"
-        });
-        return;
-    }
-    #[cfg(not(feature = "aws"))]
-    let _refused_without_the_feature = &events.queue;
-    let monitor = monitor::stream::run(watch, stop.clone());
-    tasks.spawn(async move {
-        monitor.await;
-        "monitor"
-    });
-}
-
 impl Running {
     /// The sandbox, in the embedded mode.
     pub fn sandbox(&self) -> Option<&Sandbox> {
@@ -480,7 +449,7 @@ impl Running {
     pub async fn part_ended(&mut self) -> &'static str {
         tokio::select! {
             _ = &mut self.server => "server",
-            ended = self.tasks.join_next() => match ended {
+            ended = self.tasks.running.join_next(), if !self.tasks.running.is_empty() => match ended {
                 Some(Ok(name)) => name,
                 Some(Err(_)) => "a periodic task",
                 None => "every task",
@@ -488,28 +457,51 @@ impl Running {
         }
     }
 
-    /// Stops in good order: no new work, answers end, jobs under way end, the database closes.
-    /// What takes too long is cut short; the next start finds it by its lease.
+    /// Stops in good order. First the process says that it leaves (`/readyz` is 503) and takes no
+    /// new job, for as long as the configuration says; then it listens no more, answers end, jobs
+    /// under way end, the database closes. What takes too long in all is cut short: jobs are handed
+    /// back, so that another process may take them at once.
     pub async fn shutdown(mut self) {
+        self.stage.send_replace(Stage::Leaving);
         self.stop.send_replace(true);
         let drained = async {
+            tokio::time::sleep(self.drain_delay).await;
+            self.stage.send_replace(Stage::Stopping);
+            self.closing.send_replace(true);
             if !self.server.is_finished() {
                 // A server that panicked has been told of already.
                 let _ = (&mut self.server).await;
             }
-            while self.tasks.join_next().await.is_some() {}
+            while self.tasks.running.join_next().await.is_some() {}
             self.runtime.drain().await;
         };
         if tokio::time::timeout(DRAIN_LIMIT, drained).await.is_err() {
-            tracing::warn!("work under way was cut short; it is taken up again at the next start");
             self.server.abort();
-            self.tasks.abort_all();
+            self.tasks.running.abort_all();
+            let handed = self.tasks.held.hand_back(&self.app);
+            let handed = tokio::time::timeout(HAND_BACK_LIMIT, handed).await;
+            let jobs = handed.unwrap_or_default();
+            tracing::warn!(
+                jobs,
+                "work under way was cut short and its jobs handed back"
+            );
         }
         drop(self.presence.take());
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.shutdown().await;
         }
-        self.store.close().await;
+        // A statement that does not come back is left to the server.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.store.close()).await;
+    }
+}
+
+impl Service for Running {
+    async fn part_ended(&mut self) -> &'static str {
+        Running::part_ended(self).await
+    }
+
+    async fn shutdown(self) {
+        Running::shutdown(self).await;
     }
 }
 
@@ -615,11 +607,69 @@ mod tests {
         let folder = Folder::new();
         let runtime = Arc::new(SystemRuntime::default());
         let config = config(&folder, &[]);
-        let opened = database::open_migrated(&config, &runtime).await.unwrap();
+        let opened = database::open_migrated(&config, &runtime, Duration::ZERO)
+            .await
+            .unwrap();
         let app = build_app(&config, opened.store.clone(), BTreeMap::new(), runtime);
         assert!(refuse_pretended_money(&app).await.is_ok());
         demo_data::seed(&app, &opened.key).await.unwrap();
         assert!(refuse_pretended_money(&app).await.is_err());
+    }
+
+    /// What a process cannot end is another's at once, with the tries it had.
+    #[tokio::test]
+    async fn a_job_that_is_handed_back_can_be_claimed_again() {
+        use app::context::Decision;
+        use app::ports::store::{JobRow, JobState, Lease, Locks, Write};
+        use domain::ids::JobId;
+        use domain::time::Span;
+        let folder = Folder::new();
+        let runtime = Arc::new(SystemRuntime::default());
+        let config = config(&folder, &[("DATABASE_URL", "sqlite::memory:")]);
+        let opened = database::open(&config, &runtime).await.unwrap();
+        let app = build_app(&config, opened.store.clone(), BTreeMap::new(), runtime);
+        let job = JobRow {
+            id: JobId::from_bytes([7; 16]),
+            kind: "test".to_owned(),
+            transaction_id: None,
+            payload: "{}".to_owned(),
+            visible_at: Some(app.now()),
+            state: JobState::Ready,
+            tries: 3,
+            token: 0,
+            last_error: Some("before".to_owned()),
+            created_at: app.now(),
+        };
+        let made = app.commit("job", Locks::default(), move |_| {
+            Decision::<(), ()>::Commit(vec![Write::InsertJob(job.clone())], ())
+        });
+        made.await.unwrap();
+        let claim = async || {
+            let lease = Span::from_seconds(600);
+            let claimed = app.store.claim_jobs(&["test"], app.now(), lease, 5).await;
+            claimed.unwrap()
+        };
+        let first = claim().await;
+        assert!(claim().await.is_empty());
+        let held = app::worker::Held::default();
+        held.add(&first[0]);
+        assert_eq!(held.hand_back(&app).await, 1);
+        let second = claim().await;
+        assert_eq!((second[0].tries, second[0].token), (3, first[0].token + 1));
+        assert_eq!(second[0].last_error.as_deref(), Some("before"));
+        // The first holder has lost it.
+        let lease = Lease {
+            job_id: first[0].id,
+            token: first[0].token,
+        };
+        let locks = Locks {
+            lease: Some(lease),
+            ..Locks::default()
+        };
+        let seen = app.commit("look", locks, |locked| {
+            Decision::<bool, ()>::Commit(Vec::new(), locked.job.is_some())
+        });
+        assert!(!seen.await.unwrap());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

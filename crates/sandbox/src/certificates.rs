@@ -25,9 +25,21 @@ use serde::{Deserialize, Serialize};
 /// The issuer that Efí's PHP SDK looks for in a homologation certificate.
 const ISSUER: &str = "apis-h.efipay.com.br";
 
+/// What the server's certificate always names.
+const HOSTS: [&str; 4] = [
+    "localhost",
+    "127.0.0.1",
+    "pix-h.api.efipay.com.br",
+    "pix.api.efipay.com.br",
+];
+
 /// Everything signed, as PEM text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Certificates {
+    /// The names that the server's certificate was asked for beside its own; files of earlier
+    /// versions have none.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     pub ca_pem: String,
     pub server_pem: String,
     pub server_key_pem: String,
@@ -37,23 +49,31 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads them from the data directory or makes them, and keeps them there.
-    pub fn load_or_make(data_dir: Option<&Path>) -> Result<Self> {
+    /// Reads them from the data directory or makes them, and keeps them there. Those that do not
+    /// name the host by which clients come are made anew.
+    pub fn load_or_make(data_dir: Option<&Path>, host: &str) -> Result<Self> {
         let Some(file) = data_dir.map(|dir| dir.join("certificates.json")) else {
-            return Self::make();
+            return Self::make(host);
         };
         if let Ok(text) = std::fs::read(&file) {
-            return serde_json::from_slice(&text)
-                .with_context(|| format!("{} cannot be read", file.display()));
+            let kept: Self = serde_json::from_slice(&text)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            if kept.names(host) {
+                return Ok(kept);
+            }
         }
-        let made = Self::make()?;
+        let made = Self::make(host)?;
         let draft = file.with_extension("draft");
         std::fs::write(&draft, serde_json::to_vec(&made)?)?;
         std::fs::rename(&draft, &file)?;
         Ok(made)
     }
 
-    fn make() -> Result<Self> {
+    fn names(&self, host: &str) -> bool {
+        HOSTS.contains(&host) || self.hosts.iter().any(|known| known == host)
+    }
+
+    fn make(host: &str) -> Result<Self> {
         let mut ca = blank(ISSUER, &[])?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -61,12 +81,10 @@ impl Certificates {
         let ca_certificate = ca.self_signed(&ca_key)?;
         let issuer = Issuer::new(ca, ca_key);
 
-        let hosts = [
-            "localhost",
-            "127.0.0.1",
-            "pix-h.api.efipay.com.br",
-            "pix.api.efipay.com.br",
-        ];
+        let mut hosts = HOSTS.to_vec();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
         let mut server = blank("localhost", &hosts)?;
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let server_key = KeyPair::generate()?;
@@ -79,6 +97,7 @@ impl Certificates {
         let chain = [client_certificate.der(), ca_certificate.der()];
 
         Ok(Self {
+            hosts: vec![host.to_owned()],
             ca_pem: ca_certificate.pem(),
             server_pem: server_certificate.pem(),
             server_key_pem: server_key.serialize_pem(),
@@ -148,8 +167,21 @@ mod tests {
     use p12_keystore::Pkcs12ImportPolicy;
 
     #[test]
+    fn certificates_are_kept_until_another_host_is_wanted() {
+        let folder = std::env::temp_dir().join(format!("pixwave-ca-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let load = |host| Certificates::load_or_make(Some(&folder), host).unwrap();
+        let first = load("127.0.0.1");
+        assert_eq!(load("localhost").ca_pem, first.ca_pem);
+        let named = load("sandbox");
+        assert_ne!(named.ca_pem, first.ca_pem);
+        assert_eq!(load("sandbox").ca_pem, named.ca_pem);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn the_p12_opens_with_an_empty_password_and_holds_the_client_identity() {
-        let made = Certificates::make().unwrap();
+        let made = Certificates::make("sandbox").unwrap();
         let store =
             KeyStore::from_pkcs12(&made.client_p12, "", Pkcs12ImportPolicy::Relaxed).unwrap();
         let (_, chain) = store.private_key_chain().unwrap();

@@ -150,7 +150,11 @@ impl Default for Options {
 /// How to start a sandbox; the default listens on free ports and forgets everything.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
+    /// The address to listen on.
     pub host: String,
+    /// The name or address by which clients reach the gateways: it is in what they are told and in
+    /// Efí's certificate.
+    pub public_host: String,
     /// 0 takes any free port.
     pub efi_port: u16,
     pub mercado_pago_port: u16,
@@ -173,6 +177,7 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             host: "127.0.0.1".to_owned(),
+            public_host: "127.0.0.1".to_owned(),
             efi_port: 0,
             mercado_pago_port: 0,
             control_port: 0,
@@ -188,9 +193,9 @@ impl Default for SandboxConfig {
 }
 
 /// What an Efí client needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EfiAccess {
-    /// `https://127.0.0.1:PORT`; the certificate names `localhost`, too.
+    /// `https://HOST:PORT`; the certificate names `localhost`, too.
     pub base_url: String,
     pub client_id: String,
     pub client_secret: String,
@@ -207,9 +212,9 @@ pub struct EfiAccess {
 }
 
 /// What a Mercado Pago client needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MercadoPagoAccess {
-    /// `http://127.0.0.1:PORT`
+    /// `http://HOST:PORT`
     pub base_url: String,
     pub access_token: String,
     pub webhook_secret: String,

@@ -78,6 +78,7 @@ pub struct Sandbox {
     control: Listener,
     certificates: Certificates,
     agenda: JoinHandle<()>,
+    public_host: String,
 }
 
 fn site(core: &Arc<Core>, gateway: Option<GatewayName>, tls: Option<Tls>) -> Site {
@@ -119,7 +120,8 @@ impl Sandbox {
             std::fs::create_dir_all(dir)
                 .with_context(|| format!("{} cannot be made", dir.display()))?;
         }
-        let certificates = Certificates::load_or_make(config.data_dir.as_deref())?;
+        let certificates =
+            Certificates::load_or_make(config.data_dir.as_deref(), &config.public_host)?;
         let clock = Clock::default();
         let state = State::open(
             &config,
@@ -156,13 +158,14 @@ impl Sandbox {
             control,
             certificates,
             agenda,
+            public_host: config.public_host,
         })
     }
 
     /// What an Efí client needs.
     pub fn efi(&self) -> EfiAccess {
         EfiAccess {
-            base_url: format!("https://127.0.0.1:{}", self.panel.efi.port()),
+            base_url: format!("https://{}:{}", self.public_host, self.panel.efi.port()),
             client_id: efi::CLIENT_ID.to_owned(),
             client_secret: efi::CLIENT_SECRET.to_owned(),
             pix_key: OWN_KEY.to_owned(),
@@ -176,7 +179,11 @@ impl Sandbox {
     /// What a Mercado Pago client needs.
     pub fn mercado_pago(&self) -> MercadoPagoAccess {
         MercadoPagoAccess {
-            base_url: format!("http://127.0.0.1:{}", self.panel.mercado_pago.port()),
+            base_url: format!(
+                "http://{}:{}",
+                self.public_host,
+                self.panel.mercado_pago.port()
+            ),
             access_token: mercado_pago::ACCESS_TOKEN.to_owned(),
             webhook_secret: delivery::WEBHOOK_SECRET.to_owned(),
             signing_seed: mercado_pago::SIGNING_SEED,

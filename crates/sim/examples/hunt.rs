@@ -11,21 +11,16 @@ use app::sabotage::{Sabotage, choose};
 use sim::plan::Plan;
 use sim::run::{Report, run};
 use sim::runtime::VirtualRuntime;
-use store::{Keyring, SqlStore, StoreConfig};
+use store::SqlStore;
 
 /// The longest that a search may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn open(runtime: &VirtualRuntime) -> Result<Arc<dyn Store>, String> {
-    let config = StoreConfig {
-        url: "sqlite::memory:".into(),
-        pool_size: 1,
-        durability_required: false,
-    };
-    let keyring = Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes)));
-    let keyring = keyring.map_err(|error| error.to_string())?;
-    let store = SqlStore::inline(&config, keyring).map_err(|error| error.to_string())?;
-    Ok(store)
+    match SqlStore::in_memory(&mut |bytes| runtime.random(bytes)) {
+        Ok(store) => Ok(store),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The first run that notices; `Err` tells in how many it was not.

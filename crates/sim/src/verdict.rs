@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::ports::store::TransactionRow;
+use app::ports::store::{PayInRow, TransactionRow};
 use domain::gateway::Gateway;
 use domain::ids::WalletId;
 use domain::status::{Kind, Status};
@@ -34,11 +34,23 @@ pub(crate) async fn notified_reversals(outside: &Outside) {
             .sum();
         let row = booked.get(&(gateway, key.clone()));
         let told = row.map_or(0, |row| row.reversed.cents());
-        if told < taken && !in_review(outside) {
+        let hidden = row.is_some_and(|row| people_decided_a_refund(outside, row));
+        if told < taken && !in_review(outside) && !hidden {
             let detail = format!("{gateway} took {taken} of {key} back and said so; booked {told}");
             world.auditor.accuse("notified_is_booked", detail);
         }
     }
+}
+
+/// While a refund is in doubt, money taken back of its pay-in passes for it. Once people released the
+/// refund, only the next scan shows what it hid, and that is looked at when all has come to rest.
+fn people_decided_a_refund(outside: &Outside, pay_in: &PayInRow) -> bool {
+    let auditor = &outside.world.auditor;
+    let mut refunds = auditor
+        .rows()
+        .into_iter()
+        .filter(|row| row.kind == Kind::Refund && row.parent == pay_in.transaction_id);
+    refunds.any(|refund| auditor.was_decided(refund.id))
 }
 
 fn in_review(outside: &Outside) -> bool {

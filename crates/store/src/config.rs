@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mysql_async::Opts;
 
@@ -14,6 +15,37 @@ pub struct StoreConfig {
     pub pool_size: usize,
     /// Refuse a database that may forget a commit in a power cut.
     pub durability_required: bool,
+    pub mysql: MysqlOptions,
+}
+
+/// What only a connection to MySQL needs.
+#[derive(Clone, Debug)]
+pub struct MysqlOptions {
+    pub tls: MysqlTls,
+    /// How long a caller waits for a connection, a new one or one that another gives back.
+    pub acquire_limit: Duration,
+}
+
+impl Default for MysqlOptions {
+    fn default() -> MysqlOptions {
+        MysqlOptions {
+            tls: MysqlTls::Off,
+            acquire_limit: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How far the way to the server is protected. There is no "encrypted if the server can": whoever
+/// stands in the way would say that it cannot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MysqlTls {
+    #[default]
+    Off,
+    /// Encrypted, to whoever answers: nobody who only listens learns anything.
+    Encrypted,
+    /// Encrypted, to a server whose certificate names the host of the address and was signed by
+    /// one of these authorities (PEM), or by a public one.
+    Verified { authorities: Option<Vec<u8>> },
 }
 
 /// The password in an address is never shown.
@@ -27,6 +59,7 @@ impl fmt::Debug for StoreConfig {
             .field("url", &url)
             .field("pool_size", &self.pool_size)
             .field("durability_required", &self.durability_required)
+            .field("mysql", &self.mysql)
             .finish()
     }
 }
@@ -54,6 +87,16 @@ pub enum OpenError {
     NotDurable(String),
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    #[error("the way to the database cannot be encrypted as asked: {0}")]
+    Tls(String),
+    #[error("the database server refuses the user or its password: {0}")]
+    Denied(String),
+    #[error("the database server has no database {0:?}, or not for this user")]
+    NoDatabase(String),
+    #[error("the database server is {found}: MySQL 8.0 or MariaDB 10.6 is the oldest that will do")]
+    TooOld { found: String },
+    #[error("the database cannot be written: {0}")]
+    ReadOnly(String),
     #[error("migration {version} failed: {reason}")]
     Migration { version: u32, reason: String },
 }
@@ -84,6 +127,11 @@ impl StoreConfig {
             return Err(OpenError::Address("unknown scheme".into()));
         }
         // The error's text may quote a part of the address, so only its kind is told.
+        if url.contains('?') {
+            return Err(OpenError::Address(
+                "options after ? are not taken, they have settings of their own".into(),
+            ));
+        }
         let opts = Opts::from_url(&url)
             .map_err(|_| OpenError::Address("the mysql address does not parse".into()))?;
         if opts.db_name().is_none_or(str::is_empty) {
@@ -102,6 +150,7 @@ mod tests {
             url: url.into(),
             pool_size: 1,
             durability_required: true,
+            mysql: MysqlOptions::default(),
         }
     }
 
@@ -127,6 +176,7 @@ mod tests {
             "postgres://h/db",
             "mysql://h:3306/",
             "mysql://u:secret@h:99999/db",
+            "mysql://u:secret@h/db?require_ssl=false",
         ] {
             let error = config(bad).target().err().unwrap().to_string();
             assert!(!error.contains("secret"), "{error}");

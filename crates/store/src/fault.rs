@@ -215,8 +215,13 @@ pub(crate) fn from_mysql(error: mysql_async::Error, table: &str) -> Fault {
         1213 => Fault::Again("deadlock"),
         1205 => Fault::Again("lock wait timeout"),
         1020 => Fault::Again("the record has changed since it was read"),
-        // Shutting down, killed, gone away, lost, too many connections, memory.
-        1053 | 1927 | 2006 | 2013 | 4031 => Fault::Lost(format!("error {}", server.code)),
+        // Shutting down, killed (each server in its own words), gone away, lost, idle for too long,
+        // and the server's own trouble with reading from or writing to us.
+        1053 | 1927 | 3169 | 2006 | 2013 | 4031 | 1158..=1161 => {
+            Fault::Lost(format!("error {}", server.code))
+        }
+        // It only reads: a former primary perhaps, and a new connection may find the next one.
+        1290 | 1792 | 1836 => Fault::Lost("the server is read-only".to_owned()),
         // A CHECK, NULL in a NOT NULL column, a value too long or out of range: named, not quoted.
         3819 | 4025 | 1048 | 1406 | 1264 => {
             Fault::Store(StoreError::Corrupt(format!("{table}: {}", server.message)))

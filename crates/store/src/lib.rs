@@ -3,7 +3,8 @@
 //! A caller hands over units (`app::ports::store`). `unit` reads and locks the rows a unit names,
 //! lets it decide, and applies what it answers (`write`), all through one connection (`tx`) that
 //! hides which engine it is. `lite` runs them on one writer thread that commits in groups, `my` on a
-//! pool, each with its own rules for running a unit again. `query` holds the read-only side, `rows`
+//! pool (`my_open` opens it and lists where MySQL and MariaDB differ), each with its own rules for
+//! running a unit again. `query` holds the read-only side, `rows`
 //! turns columns into rows, `sql` holds every statement, `migrate` the schema's versions, and
 //! `keyring` seals the columns that hold personal data.
 
@@ -13,6 +14,7 @@ mod keyring;
 mod lite;
 mod migrate;
 mod my;
+mod my_open;
 mod outbound;
 mod query;
 mod rows;
@@ -26,7 +28,8 @@ mod write;
 #[doc(hidden)]
 pub mod sql;
 
-pub use config::{OpenError, StoreConfig};
+pub use config::{MysqlOptions, MysqlTls, OpenError, StoreConfig};
 pub use keyring::{Keyring, KeyringError};
 pub use migrate::MigrationReport;
-pub use store::{SqlStore, migrate, open, open_for_reading};
+pub use my_open::Examination;
+pub use store::{SqlStore, examine, migrate, open, open_for_reading};

@@ -16,44 +16,36 @@
 //!
 //! The last cannot write twice: every row a unit inserts has an id that was made before the unit,
 //! so a blind repetition meets a primary key; every change is guarded by the version, the open send
-//! or the token it read. If the second run is refused by such a guard, the first may have been
-//! written, so the answer is `Unavailable`, never "nothing was written".
+//! or the token it read. If the second run is refused, by such a guard or by the unit's own decision
+//! over rows that the first one may have changed, the first may have been written: the answer is
+//! `Unavailable`, never "nothing was written". Only a unit that met its own idempotency row knows.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::ports::store::{Locks, StoreError};
-use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
+use mysql_async::Pool;
 use rand::Rng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::config::OpenError;
+use crate::config::StoreConfig;
 use crate::fault::{Fault, rule_name, unavailable};
 use crate::keyring::Sealer;
 use crate::lite::{Outcome, Query};
-use crate::rows::Reader;
-use crate::sql::schema;
 use crate::tx::{Done, Engine, Tx};
 use crate::unit::{Reply, Request, perform};
-use crate::value::args;
 
 /// How often a request is run when the server ends it.
 const TRIES: u32 = 8;
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(10);
 /// The longest that one run may take: a stalled server must not hold its callers for ever.
 const RUN_LIMIT: Duration = Duration::from_secs(30);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// After a lost answer to COMMIT, when a second run could not tell.
+const MAY_BE_WRITTEN: &str =
+    "the answer to a commit was lost and a second run met its rows: it may be written";
 /// Tasks that may run at once; closing takes all of these permits.
 const TASKS: u32 = 1 << 20;
-
-/// Makes each session strict, in UTC, reading what is committed, comparing by bytes.
-const SESSION: [&str; 4] = [
-    "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = 5",
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET autocommit = 1",
-];
 
 pub(crate) struct My {
     shared: Arc<Shared>,
@@ -63,68 +55,20 @@ pub(crate) struct My {
 struct Shared {
     pool: Pool,
     size: u32,
+    acquire_limit: Duration,
     sealer: Arc<Sealer>,
 }
 
-pub(crate) fn pool(opts: Opts, size: usize) -> Pool {
-    let size = size.max(1);
-    let constraints = PoolConstraints::new(1, size).expect("one is not above the size");
-    let pool_opts = PoolOpts::new()
-        .with_constraints(constraints)
-        .with_reset_connection(false);
-    let opts = OptsBuilder::from_opts(opts)
-        .pool_opts(pool_opts)
-        .stmt_cache_size(256)
-        .client_found_rows(true)
-        .prefer_socket(false)
-        .tcp_keepalive(Some(Duration::from_secs(30)))
-        .init(SESSION.to_vec());
-    Pool::new(opts)
-}
-
-pub(crate) async fn connect(pool: &Pool) -> Result<Engine, OpenError> {
-    acquire(pool)
-        .await
-        .map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))
-}
-
-async fn acquire(pool: &Pool) -> Done<Engine> {
-    match timeout(ACQUIRE_LIMIT, pool.get_conn()).await {
-        Ok(Ok(connection)) => Ok(Engine::My(connection)),
-        Ok(Err(error)) => {
-            let fault = crate::fault::from_mysql(error, "connection");
-            Err(Fault::Store(unavailable(fault.into_store().to_string())))
-        }
-        Err(_) => Err(Fault::Store(unavailable(format!(
-            "no free connection within {} s",
-            ACQUIRE_LIMIT.as_secs()
-        )))),
-    }
-}
-
-/// What may be lost in a power cut, or why nothing can be written; `None` when all is well.
-pub(crate) async fn not_durable(engine: &mut Engine) -> Done<Option<String>> {
-    let columns = engine.row(schema::DURABILITY, args![]).await?;
-    let columns = columns.ok_or_else(|| unavailable("the server tells no settings"))?;
-    let mut row = Reader::new("connection", columns);
-    let flush = row.int("innodb_flush_log_at_trx_commit")?;
-    let (binlog, sync) = (row.int("log_bin")?, row.int("sync_binlog")?);
-    if flush != 1 {
-        return Ok(Some(format!(
-            "innodb_flush_log_at_trx_commit is {flush}, not 1"
-        )));
-    }
-    if binlog == 1 && sync != 1 {
-        return Ok(Some(format!("sync_binlog is {sync}, not 1")));
-    }
-    Ok(None)
-}
-
 impl My {
-    pub(crate) fn new(pool: Pool, size: usize, sealer: Arc<Sealer>) -> My {
-        let size = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+    pub(crate) fn new(pool: Pool, config: &StoreConfig, sealer: Arc<Sealer>) -> My {
+        let size = u32::try_from(config.pool_size.max(1)).unwrap_or(u32::MAX);
         My {
-            shared: Arc::new(Shared { pool, size, sealer }),
+            shared: Arc::new(Shared {
+                pool,
+                size,
+                acquire_limit: config.mysql.acquire_limit,
+                sealer,
+            }),
             tasks: Arc::new(Semaphore::new(TASKS as usize)),
         }
     }
@@ -232,10 +176,36 @@ impl Runs {
 }
 
 impl Shared {
+    async fn acquire(&self) -> Done<Tx> {
+        let connection = match timeout(self.acquire_limit, self.pool.get_conn()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => {
+                let fault = crate::fault::from_mysql(error, "connection");
+                return Err(Fault::Store(unavailable(fault.into_store().to_string())));
+            }
+            Err(_) => {
+                return Err(Fault::Store(unavailable(format!(
+                    "no connection within {} s: all {} are in use, or the server does not answer",
+                    self.acquire_limit.as_secs_f32(),
+                    self.size
+                ))));
+            }
+        };
+        Ok(Tx {
+            engine: Engine::My(connection),
+            sealer: Arc::clone(&self.sealer),
+        })
+    }
+
     async fn run(&self, request: &Request) -> Outcome {
         let mut runs = Runs::default();
         loop {
             let failed = match self.run_once(request).await {
+                // What this run refused may be what the first one wrote: the hold that leaves too
+                // little for a second, the stage that nothing may follow.
+                Ok(Reply::Refused { replay: false, .. }) if runs.commit_lost => {
+                    return Err(unavailable(MAY_BE_WRITTEN));
+                }
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -264,7 +234,7 @@ impl Shared {
             }
         };
         let end = match reply {
-            Reply::Refused(_) | Reply::Alive => "ROLLBACK",
+            Reply::Refused { .. } | Reply::Alive => "ROLLBACK",
             Reply::Committed(_)
             | Reply::Jobs(_)
             | Reply::Numbered(_)
@@ -282,10 +252,7 @@ impl Shared {
     }
 
     async fn begin(&self) -> Done<Tx> {
-        let mut tx = Tx {
-            engine: acquire(&self.pool).await?,
-            sealer: Arc::clone(&self.sealer),
-        };
+        let mut tx = self.acquire().await?;
         match limited(tx.control("START TRANSACTION")).await {
             Ok(()) => Ok(tx),
             Err(fault) => {
@@ -307,10 +274,7 @@ impl Shared {
     }
 
     async fn query_once<T>(&self, query: &Query<T>, snapshot: bool) -> Done<T> {
-        let mut tx = Tx {
-            engine: acquire(&self.pool).await?,
-            sealer: Arc::clone(&self.sealer),
-        };
+        let mut tx = self.acquire().await?;
         let outcome = limited(async {
             if !snapshot {
                 return query(&mut tx).await;
@@ -406,9 +370,9 @@ fn has_read_as_absent(request: &Request, rule: &str) -> bool {
 fn answer(failed: Failed, runs: &Runs) -> StoreError {
     let error = failed.fault.into_store();
     match &error {
-        StoreError::Conflict(_) | StoreError::Stale(_) if runs.commit_lost => unavailable(
-            "the answer to a commit was lost and a second run met its rows: it may be written",
-        ),
+        StoreError::Conflict(_) | StoreError::Stale(_) if runs.commit_lost => {
+            unavailable(MAY_BE_WRITTEN)
+        }
         _ => error,
     }
 }

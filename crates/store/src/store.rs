@@ -11,12 +11,13 @@ use domain::ids::*;
 use domain::ledger::Account;
 use domain::time::{Moment, Span};
 
-use crate::config::{OpenError, StoreConfig, Target};
-use crate::fault::unavailable;
+use crate::config::{MysqlOptions, OpenError, StoreConfig, Target};
+use crate::fault::{Fault, unavailable};
 use crate::keyring::{Keyring, Sealer};
 use crate::lite::{self, Inline, Outcome, Threads};
 use crate::migrate::{self, MigrationReport};
-use crate::my::{self, My};
+use crate::my::My;
+use crate::my_open::{self, Examination};
 use crate::outbound;
 use crate::query::{check, ledger, people, queue, transactions};
 use crate::sql;
@@ -47,16 +48,7 @@ pub async fn open(config: &StoreConfig, keyring: Keyring) -> Result<Arc<SqlStore
             let readers = config.pool_size.clamp(2, 4);
             Backend::Threads(Threads::start(tx, lock, &path, readers)?)
         }
-        Target::My(opts) => {
-            let pool = my::pool(*opts, config.pool_size);
-            match open_my(config, &pool, keyring).await {
-                Ok(sealer) => Backend::My(My::new(pool, config.pool_size, Arc::new(sealer))),
-                Err(error) => {
-                    let _ = pool.disconnect().await;
-                    return Err(error);
-                }
-            }
-        }
+        Target::My(opts) => Backend::My(open_my(config, *opts, keyring, Purpose::Serving).await?),
     };
     Ok(Arc::new(SqlStore {
         backend,
@@ -70,8 +62,16 @@ pub async fn open_for_reading(
     config: &StoreConfig,
     keyring: Keyring,
 ) -> Result<Arc<SqlStore>, OpenError> {
-    let Target::File(path) = config.target()? else {
-        return open(config, keyring).await;
+    let path = match config.target()? {
+        Target::File(path) => path,
+        Target::Memory => return open(config, keyring).await,
+        Target::My(opts) => {
+            let my = open_my(config, *opts, keyring, Purpose::Reading).await?;
+            return Ok(Arc::new(SqlStore {
+                backend: Backend::My(my),
+                durability_required: config.durability_required,
+            }));
+        }
     };
     if !path.exists() {
         let known = migrate::known();
@@ -107,15 +107,29 @@ pub async fn migrate(
             finished(migrate_engine(&mut engine, keyring))
         }
         Target::My(opts) => {
-            let pool = my::pool(*opts, 1);
-            let outcome = match my::connect(&pool).await {
+            let pool = my_open::pool(*opts, 1, &config.mysql.tls);
+            let outcome = match my_open::connect(&pool, config).await {
                 Ok(mut engine) => migrate_engine(&mut engine, keyring).await,
                 Err(error) => Err(error),
             };
-            let _ = pool.disconnect().await;
+            my_open::let_go(pool).await;
             outcome
         }
     }
+}
+
+/// What a MySQL or MariaDB server says of itself; `None` for SQLite.
+pub async fn examine(config: &StoreConfig) -> Result<Option<Examination>, OpenError> {
+    let Target::My(opts) = config.target()? else {
+        return Ok(None);
+    };
+    let pool = my_open::pool(*opts, 1, &config.mysql.tls);
+    let outcome = match my_open::connect(&pool, config).await {
+        Ok(mut engine) => my_open::examine(&mut engine).await,
+        Err(error) => Err(error),
+    };
+    my_open::let_go(pool).await;
+    outcome.map(Some)
 }
 
 async fn migrate_engine(
@@ -152,21 +166,49 @@ fn open_lite(path: &std::path::Path, keyring: Keyring) -> Result<Tx, OpenError> 
     })
 }
 
+/// What a database is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serving,
+    Reading,
+}
+
 async fn open_my(
+    config: &StoreConfig,
+    opts: mysql_async::Opts,
+    keyring: Keyring,
+    purpose: Purpose,
+) -> Result<My, OpenError> {
+    let pool = my_open::pool(opts, config.pool_size, &config.mysql.tls);
+    match unlock_my(config, &pool, keyring, purpose).await {
+        Ok(sealer) => Ok(My::new(pool, config, Arc::new(sealer))),
+        Err(error) => {
+            my_open::let_go(pool).await;
+            Err(error)
+        }
+    }
+}
+
+async fn unlock_my(
     config: &StoreConfig,
     pool: &mysql_async::Pool,
     keyring: Keyring,
+    purpose: Purpose,
 ) -> Result<Sealer, OpenError> {
-    let mut engine = my::connect(pool).await?;
-    if config.durability_required {
-        let trouble = my::not_durable(&mut engine).await;
-        let trouble =
-            trouble.map_err(|fault| OpenError::Unreachable(fault.into_store().to_string()))?;
-        if let Some(trouble) = trouble {
-            return Err(OpenError::NotDurable(trouble));
-        }
+    let mut engine = my_open::connect(pool, config).await?;
+    let unreachable = |fault: Fault| OpenError::Unreachable(fault.into_store().to_string());
+    if config.durability_required
+        && let Some(trouble) = my_open::not_durable(&mut engine)
+            .await
+            .map_err(unreachable)?
+    {
+        return Err(OpenError::NotDurable(trouble));
     }
     migrate::require_current(&mut engine).await?;
+    if purpose == Purpose::Reading {
+        return migrate::unlock_for_reading(&mut engine, keyring).await;
+    }
+    my_open::require_writable(&mut engine).await?;
     migrate::unlock(&mut engine, keyring).await
 }
 
@@ -199,6 +241,19 @@ impl SqlStore {
             backend: Backend::Inline(inline),
             durability_required: config.durability_required,
         }))
+    }
+
+    /// An empty database in memory under a key of its own, which `fill` draws: what one simulated run
+    /// needs.
+    pub fn in_memory(fill: &mut dyn FnMut(&mut [u8])) -> Result<Arc<SqlStore>, OpenError> {
+        let config = StoreConfig {
+            url: "sqlite::memory:".into(),
+            pool_size: 1,
+            durability_required: false,
+            mysql: MysqlOptions::default(),
+        };
+        let keyring = Keyring::parse(&Keyring::generate(fill));
+        SqlStore::inline(&config, keyring.expect("a generated key is well formed"))
     }
 
     /// Waits for what was handed over and closes the connections; later calls are `Unavailable`.
@@ -264,7 +319,7 @@ impl Store for SqlStore {
             .collect();
         let result = |outcome| match outcome {
             Ok(Reply::Committed(answer)) => UnitResult::Committed(answer),
-            Ok(Reply::Refused(answer)) => UnitResult::Refused(answer),
+            Ok(Reply::Refused { answer, .. }) => UnitResult::Refused(answer),
             Ok(
                 Reply::Jobs(_)
                 | Reply::Numbered(_)

@@ -14,7 +14,7 @@ use domain::time::{Moment, Span};
 
 use crate::fault::{Fault, SYSTEM_ACCOUNT, unavailable};
 use crate::lite;
-use crate::my;
+use crate::my_open;
 use crate::outbound;
 use crate::rows::{self, Reader};
 use crate::sql::{Sql, ledger, people, queue, transactions};
@@ -57,7 +57,11 @@ pub(crate) enum Request {
 
 pub(crate) enum Reply {
     Committed(Answer),
-    Refused(Answer),
+    Refused {
+        answer: Answer,
+        /// Whether the unit met its own idempotency row, so that the answer is of that row.
+        replay: bool,
+    },
     Jobs(Vec<JobRow>),
     /// How many rows were numbered, or dropped.
     Numbered(u64),
@@ -102,7 +106,10 @@ pub(crate) async fn perform(tx: &mut Tx, request: &Request) -> Done<Reply> {
         Request::Ping { durable } => {
             let trouble = match &mut tx.engine {
                 Engine::Lite(connection) => lite::not_durable(connection),
-                engine @ Engine::My(_) => my::not_durable(engine).await?,
+                engine @ Engine::My(_) => {
+                    my_open::try_to_write(engine).await?;
+                    my_open::not_durable(engine).await?
+                }
             };
             match trouble {
                 Some(trouble) if *durable => {
@@ -120,7 +127,10 @@ async fn run_unit(tx: &mut Tx, unit: &Unit) -> Done<Reply> {
     let verdict = decided
         .map_err(|_| StoreError::Corrupt(format!("the decision of unit {} panicked", unit.name)))?;
     let (writes, answer) = match verdict {
-        Verdict::Refuse(answer) => return Ok(Reply::Refused(answer)),
+        Verdict::Refuse(answer) => {
+            let replay = locked.replay.is_some();
+            return Ok(Reply::Refused { answer, replay });
+        }
         Verdict::Commit { writes, answer } => (writes, answer),
     };
     for write in writes {

@@ -9,30 +9,22 @@
 
 use std::future::Future;
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::guarded::Guarded;
 use crate::wait::wait_until;
 
 /// The variable that names the program `moto_server`.
 pub const PROGRAM_VARIABLE: &str = "PIXWAVE_TEST_MOTO_SERVER";
 
 const START_LIMIT: Duration = Duration::from_secs(40);
-/// Ends the server however this process ends: see `redis`.
-const GUARD: &str = r#"
-"$@" </dev/null &
-server=$!
-cat
-kill -KILL $server
-wait $server
-"#;
 
 /// A server on a free loopback port.
 pub struct Server {
     port: u16,
     program: String,
-    running: Mutex<Option<(Child, ChildStdin)>>,
+    running: Mutex<Option<Guarded>>,
 }
 
 /// Runs `body` with a server of its own.
@@ -73,16 +65,10 @@ impl Server {
     /// # Panics
     /// When it does not.
     pub async fn start_again(&self) {
-        let mut guard = Command::new("sh");
-        guard
-            .args(["-c", GUARD, "guard", &self.program, "-H", "127.0.0.1", "-p"])
-            .arg(self.port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut guard = guard.spawn().expect("sh runs");
-        let pipe = guard.stdin.take().expect("standard input is a pipe");
-        *self.running.lock().expect("not poisoned") = Some((guard, pipe));
+        let port = self.port.to_string();
+        let arguments = ["-H", "127.0.0.1", "-p", &port].map(str::to_owned);
+        let running = Guarded::start(&self.program, &arguments);
+        *self.running.lock().expect("not poisoned") = Some(running);
         wait_until("the start of moto", START_LIMIT, || async {
             TcpStream::connect(("127.0.0.1", self.port)).ok().map(drop)
         })
@@ -92,10 +78,8 @@ impl Server {
     /// Kills the server (`SIGKILL`) and waits until it is gone.
     pub fn kill(&self) {
         let running = self.running.lock().expect("not poisoned").take();
-        if let Some((mut guard, pipe)) = running {
-            drop(pipe);
-            // The shell always ends; its exit code says nothing.
-            let _ended = guard.wait();
+        if let Some(running) = running {
+            running.kill();
         }
     }
 }

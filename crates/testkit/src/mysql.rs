@@ -15,6 +15,19 @@ use mysql_async::{Conn, Opts};
 /// The variable that holds the server's address, `mysql://user@host:port/`.
 pub const URL_VARIABLE: &str = "PIXWAVE_TEST_MYSQL_URL";
 
+/// The variable that names the file with the authority that signed the server's certificate, which
+/// names `localhost` alone.
+pub const AUTHORITY_VARIABLE: &str = "PIXWAVE_TEST_MYSQL_CA";
+
+/// The authority of the test server, as PEM; `None` when the server speaks no TLS.
+///
+/// # Panics
+/// When a file is named that cannot be read.
+pub fn authority() -> Option<Vec<u8>> {
+    let path = std::env::var(AUTHORITY_VARIABLE).ok()?;
+    Some(std::fs::read(path).expect("the file of the test server's authority"))
+}
+
 /// Runs `body` with the address of a fresh, empty database, and drops the database afterwards, also
 /// when the body panics.
 ///
@@ -31,7 +44,7 @@ where
         return;
     };
     let name = unique_name();
-    execute(&server, &format!("CREATE DATABASE `{name}`")).await;
+    create_database(&server, &name).await;
     let outcome = std::panic::AssertUnwindSafe(body(database_url(&server, &name)))
         .catch_unwind()
         .await;
@@ -39,6 +52,14 @@ where
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// Makes an empty database on a server.
+///
+/// # Panics
+/// When the server cannot be used.
+pub async fn create_database(server: &str, name: &str) {
+    execute(server, &format!("CREATE DATABASE `{name}`")).await;
 }
 
 /// The address of one database on a server; the server's own path, if any, is replaced.

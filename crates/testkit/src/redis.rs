@@ -3,32 +3,23 @@
 //! A test that needs one has `redis` in its name and runs its body in [`with_server`],
 //! [`with_cluster`] or [`with_sentinel`]. Without the program the body does not run and the test says SKIPPED; the test
 //! command leaves such tests out of its other suites, so that they are never counted as passed.
-//!
-//! A server runs under a small shell that holds the reading end of a pipe from us. However we end,
-//! the pipe closes and the shell kills the server by its process id.
 
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::guarded::Guarded;
 use crate::wait::wait_until;
 
 /// The variable that names the program; `redis-cli` stands beside it.
 pub const PROGRAM_VARIABLE: &str = "PIXWAVE_TEST_REDIS_SERVER";
 
 const START_LIMIT: Duration = Duration::from_secs(20);
-const GUARD: &str = r#"
-"$@" </dev/null &
-server=$!
-cat
-kill -KILL $server
-wait $server
-"#;
 
 /// A server on a free loopback port, without persistence.
 pub struct Server {
@@ -36,12 +27,7 @@ pub struct Server {
     folder: PathBuf,
     program: String,
     arguments: Vec<String>,
-    running: Mutex<Option<Running>>,
-}
-
-struct Running {
-    guard: Child,
-    pipe: ChildStdin,
+    running: Mutex<Option<Guarded>>,
 }
 
 /// Runs `body` with a server of its own.
@@ -208,16 +194,8 @@ impl Server {
     /// # Panics
     /// When it does not.
     pub async fn start_again(&self) {
-        let mut guard = Command::new("sh");
-        guard
-            .args(["-c", GUARD, "guard", &self.program])
-            .args(&self.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut guard = guard.spawn().expect("sh runs");
-        let pipe = guard.stdin.take().expect("standard input is a pipe");
-        *self.running.lock().expect("not poisoned") = Some(Running { guard, pipe });
+        let guarded = Guarded::start(&self.program, &self.arguments);
+        *self.running.lock().expect("not poisoned") = Some(guarded);
         wait_until("the start of Redis", START_LIMIT, || async {
             (self.ask(&["PING"])? == "+PONG\r\n").then_some(())
         })
@@ -226,11 +204,8 @@ impl Server {
 
     /// Kills the server (`SIGKILL`) and waits until it is gone.
     pub fn kill(&self) {
-        let running = self.running.lock().expect("not poisoned").take();
-        if let Some(Running { mut guard, pipe }) = running {
-            drop(pipe);
-            // The shell always ends; its exit code says nothing.
-            let _ended = guard.wait();
+        if let Some(guarded) = self.running.lock().expect("not poisoned").take() {
+            guarded.kill();
         }
     }
 

@@ -152,7 +152,6 @@ async fn what_is_not_built_is_refused_as_unknown() {
             "{path}"
         );
     }
-    assert_eq!(api.get("/metrics").await.code(), "not_found");
     let patch = request("PATCH", "/v1/gateways", Some(SESSION), Body::from("{}"));
     assert_eq!(api.send(patch).await.code(), "method_not_allowed");
     assert_eq!(api.commits(), 0);

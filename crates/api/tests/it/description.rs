@@ -170,7 +170,7 @@ async fn an_area_serves_its_own_paths_and_health_only() {
         served
     };
     let health = serves(None).await;
-    assert_eq!(health, ["/healthz", "/readyz"]);
+    assert_eq!(health, ["/healthz", "/metrics", "/readyz"]);
     let mut total = health.len();
     for (area, one_of_them) in [
         (Area::Accounts, "/v1/sessions"),

@@ -47,15 +47,21 @@ impl Watch {
     }
 
     /// Begins the view with the newest events, so that a restart does not empty it.
-    pub async fn begin(&self) -> Result<(), StoreError> {
+    /// Returns the position up to which it has.
+    pub async fn begin(&self) -> Result<u64, StoreError> {
         let last = self.app.store.last_position().await?;
         let limit = u32::try_from(BEGINNING).unwrap_or(u32::MAX);
         let after = last.saturating_sub(BEGINNING);
         for row in self.app.store.events_after(after, None, limit).await? {
             // What it shows has been told when it happened.
-            let _told_before = self.view.record(SeenEvent::of_row(&row), self.app.now());
+            self.see(SeenEvent::of_row(&row));
         }
-        Ok(())
+        Ok(last)
+    }
+
+    /// Takes an event, and leaves it to others to call people.
+    pub fn see(&self, event: SeenEvent) {
+        let _told_by_others = self.view.record(event, self.app.now());
     }
 
     /// Takes an event; people are called when it makes an anomaly.

@@ -1,6 +1,8 @@
 //! Events for the monitor out of the database, by position.
 //!
-//! The place is stored now and then only: the view is in memory, and what comes twice counts once.
+//! Every process that watches sees every event, so that each has the whole view. One of them has the
+//! place in the stream, and it alone calls people. The place is stored now and then only: the view is
+//! in memory.
 
 use domain::time::{Moment, Span};
 use futures::FutureExt as _;
@@ -44,12 +46,12 @@ pub async fn run(watch: Watch, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// The monitor's place, as this process knows it.
+/// Where this process is in the stream.
 pub struct Reader {
+    /// Who has it calls people; everybody else only looks.
     cursor: Cursor,
-    has_begun: bool,
-    /// Read up to here, which is ahead of the stored place.
-    read: u64,
+    /// Read up to here, which is ahead of the stored place; `None` before the first look.
+    read: Option<u64>,
     stored_at: Moment,
 }
 
@@ -57,8 +59,7 @@ impl Reader {
     pub fn new(now: Moment) -> Reader {
         Reader {
             cursor: Cursor::new(NAME),
-            has_begun: false,
-            read: 0,
+            read: None,
             stored_at: now,
         }
     }
@@ -66,46 +67,51 @@ impl Reader {
     /// One page; whether there is more.
     pub async fn turn(&mut self, watch: &Watch) -> Result<bool, StoreError> {
         let app = watch.app();
-        if !self.has_begun {
-            watch.begin().await?;
-            self.cursor.open(app).await?;
-            self.has_begun = true;
-        }
-        let Some(stored) = self.cursor.position(app).await? else {
+        let read = match self.read {
+            Some(read) => read,
+            None => {
+                self.cursor.open(app).await?;
+                watch.begin().await?
+            }
+        };
+        self.read = Some(read);
+        let rows = app.store.events_after(read, None, EVENTS).await?;
+        let Some(last) = rows.last().and_then(|row| row.position) else {
             return Ok(false);
         };
-        self.read = self.read.max(stored);
-        let rows = app.store.events_after(self.read, None, EVENTS).await?;
-        let last = rows.last().and_then(|row| row.position);
-        if let Some(last) = last {
-            let Some(held) = self.cursor.hold(app).await? else {
-                return Ok(false);
-            };
-            // Another process has read on meanwhile.
-            if held > last {
-                return Ok(true);
+        let stored = match self.cursor.position(app).await? {
+            Some(_) => self.cursor.hold(app).await?,
+            None => None,
+        };
+        for row in &rows {
+            let event = SeenEvent::of_row(row);
+            match stored {
+                Some(_) => watch.take(event).await?,
+                None => watch.see(event),
             }
-            for row in &rows {
-                watch.take(SeenEvent::of_row(row)).await?;
-            }
-            self.read = last;
         }
+        self.read = Some(last);
         let is_due = app.now().since(self.stored_at) >= STORE_AFTER;
-        if self.read > stored && (is_due || self.read - stored >= LONGEST_LAG) {
+        if stored.is_some_and(|stored| is_due || last >= stored + LONGEST_LAG) {
             self.store(watch).await?;
         }
         Ok(rows.len() == EVENTS as usize)
     }
 
     async fn store(&mut self, watch: &Watch) -> Result<(), StoreError> {
-        let app = watch.app();
+        let (app, read) = (watch.app(), self.read.unwrap_or(0));
         if self
             .cursor
-            .hold(app)
+            .position(app)
             .await?
-            .is_some_and(|held| held < self.read)
+            .is_some_and(|stored| stored < read)
+            && self
+                .cursor
+                .hold(app)
+                .await?
+                .is_some_and(|stored| stored < read)
         {
-            self.cursor.advance(app, self.read, Vec::new()).await?;
+            self.cursor.advance(app, read, Vec::new()).await?;
         }
         self.stored_at = app.now();
         Ok(())
@@ -113,7 +119,7 @@ impl Reader {
 
     /// Stores the place and lets others have it.
     pub async fn stop(&mut self, watch: &Watch) -> Result<(), StoreError> {
-        if self.has_begun {
+        if self.read.is_some() {
             self.store(watch).await?;
         }
         self.cursor.give_back(watch.app()).await

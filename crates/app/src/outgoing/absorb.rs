@@ -380,9 +380,14 @@ impl AbsorbUnit<'_> {
         writes
     }
 
-    /// Ends or re-times the job that holds the lease.
+    /// Ends or re-times the job that holds the lease. Where another one brought the news that the
+    /// payment must be dispatched anew, its own job hears of it now and not at its next look.
     fn reschedule(&self, writes: &mut Vec<Write>, absorbed: &Absorbed, deadline: Option<Moment>) {
         let Some(lease) = self.context.lease.filter(|_| self.locked.job.is_some()) else {
+            if absorbed.stage == "queued" {
+                let (transaction_id, at) = (self.id, self.now);
+                writes.push(Write::WakeJobs { transaction_id, at });
+            }
             return;
         };
         if absorbed.status != Status::Pending {

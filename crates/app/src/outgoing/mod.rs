@@ -404,19 +404,19 @@ impl Payment<'_> {
         }
     }
 
-    /// The bytes of a send: those of its attempt.
-    fn request_of(&self, send: &commits::OpenSend) -> PreparedRequest {
-        if sabotage::is(Sabotage::NewKeyPerRetry) && send.send_number > 1 {
-            let order = PayoutOrder {
-                attempt_key: format!("{}-{}", self.found.row.id, send.send_number),
-                amount: self.found.row.amount,
-                destination: self.record.destination().expect("it was sent before"),
-                description: None,
-            };
-            let prepared = self.app.gateway(send.gateway).prepare_payout(&order);
-            return prepared.unwrap_or_else(|_| send.request.clone());
+    /// The bytes of a re-send under another key, where that guard is taken away.
+    fn rekeyed(&self, send: &commits::OpenSend) -> Option<PreparedRequest> {
+        if !sabotage::is(Sabotage::NewKeyPerRetry) || send.send_number == 1 {
+            return None;
         }
-        send.request.clone()
+        let order = PayoutOrder {
+            attempt_key: format!("{}-{}", self.found.row.id, send.send_number),
+            amount: self.found.row.amount,
+            destination: self.record.destination().ok()?,
+            description: None,
+        };
+        let client = self.app.gateway(send.gateway);
+        client.prepare_payout(&order).ok()
     }
 
     /// Calls the gateway with a committed, open send, and commits the answer.
@@ -424,7 +424,8 @@ impl Payment<'_> {
         let operation = operation_of(self.record.kind);
         let client = self.app.gateway(send.gateway);
         let started = self.app.now();
-        let request = self.request_of(&send);
+        let rekeyed = self.rekeyed(&send);
+        let request = rekeyed.as_ref().unwrap_or(&send.request);
         let stale = started.since(send.opened_at) >= self.app.settings.call_limit;
         let verdict = if stale && !sabotage::is(Sabotage::StaleSend) {
             // This process stood still since it committed its intent: its lease is lost, and the
@@ -436,8 +437,8 @@ impl Payment<'_> {
             SendVerdict::NeverSent(NeverSent::Stale)
         } else {
             let verdict = match self.record.kind {
-                Outgoing::Payout => client.send_payout(&request).await,
-                Outgoing::Refund => client.send_refund(&request).await,
+                Outgoing::Payout => client.send_payout(request).await,
+                Outgoing::Refund => client.send_refund(request).await,
             };
             self.app
                 .observe_call(send.gateway, operation, observation_of(&verdict), started)

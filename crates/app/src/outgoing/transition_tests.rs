@@ -522,3 +522,19 @@ fn a_review_ends_by_proof_without_another_dispatch() {
         "rejected released ended"
     );
 }
+
+#[test]
+fn a_failure_shown_without_a_reason_does_not_evade_a_risk_refusal() {
+    let failed = [Evidence::Refused(Refusal {
+        reason: RefusalReason::Unexplained,
+        code: "NAO_REALIZADO".into(),
+    })];
+    let sends = [
+        Some(SendVerdict::Unknown(UnknownCause::Timeout)),
+        Some(refused(RefusalReason::RiskRefused)),
+    ];
+    let next = follows(Kind::Payout, in_doubt(), &sends, &failed);
+    assert_eq!(next, "rejected released ended");
+    let next = follows(Kind::Payout, in_doubt(), &sends[..1], &failed);
+    assert_eq!(next, "queued kept ended", "else the other gateway may pay");
+}

@@ -10,20 +10,25 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use app::ports::runtime::Runtime as _;
+use app::ports::store::Store as _;
 use domain::gateway::Gateway;
 use domain::time::{Moment, Span};
 use gateways::{Environment, certificate_facts};
 use platform::{Cause, Unfit};
 use secrecy::ExposeSecret as _;
+use store::{Examination, MysqlTls};
 
 use crate::config::{Config, Gateways, RealGateways, longest_pending, reais};
 use crate::runtime::SystemRuntime;
+use crate::sandbox_access::Access;
 use crate::{clients, database, output, table};
 
 /// A certificate this close to its end is warned of.
 const EXPIRY_WARNING: Span = Span::from_days(30);
 /// Signatures of webhooks and tokens suffer from clocks further apart.
 const CLOCK_LIMIT: Duration = Duration::from_secs(5);
+/// Leases and the ages of payments suffer from hosts and a database further apart.
+const DATABASE_CLOCK_LIMIT: Span = Span::from_seconds(120);
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +81,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     check_redis(config, &mut findings).await;
     events::check(config, &mut findings).await;
     match &config.gateways {
-        Gateways::Sandbox(_) => findings.add(
-            "gateways",
-            State::Ok,
-            "played by the sandbox, which starts with the server: no real money moves",
-        ),
+        Gateways::Sandbox(_) => check_sandbox(config, &mut findings).await,
         Gateways::Real(real) => check_gateways(config, real, &mut findings).await,
     }
     output::line(findings.lines().join("\n"))?;
@@ -132,15 +133,22 @@ fn configuration(config: &Config, findings: &mut Findings) {
 async fn check_database(config: &Config, findings: &mut Findings) {
     let what = format!("database {}", config.database.shown());
     let runtime = SystemRuntime::default();
-    let opened = match database::open_for_reading(config, &runtime).await {
+    // A file belongs to the server that may be running; a server's database is tried as a role
+    // would use it.
+    let opened = match config.database.is_shared() {
+        true => database::open(config, &runtime).await,
+        false => database::open_for_reading(config, &runtime).await,
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(error) => return findings.add(what, State::Failed, format!("{error:#}")),
     };
-    findings.add(
-        &what,
-        State::Ok,
-        "opens with this key, at this program's version",
-    );
+    let answers = match latency(&opened).await {
+        Some(micros) => format!(", answers in {micros} µs"),
+        None => String::new(),
+    };
+    let detail = format!("opens with this key, at this program's version{answers}");
+    findings.add(&what, State::Ok, detail);
     // A database that has to be durable and is not has just been refused.
     match config.database.durability_required {
         true => findings.add("durability", State::Ok, "a commit survives a power cut"),
@@ -151,6 +159,96 @@ async fn check_database(config: &Config, findings: &mut Findings) {
         ),
     }
     opened.store.close().await;
+    match store::examine(&config.database.store()).await {
+        Ok(Some(told)) => database_server(config, &told, runtime.now(), findings),
+        Ok(None) => {}
+        Err(error) => findings.add(what, State::Failed, error.to_string()),
+    }
+}
+
+/// The shortest of a few round trips, in microseconds.
+async fn latency(opened: &database::Opened) -> Option<u128> {
+    let mut shortest = None;
+    for _ in 0..3 {
+        let begun = tokio::time::Instant::now();
+        if opened.store.last_position().await.is_err() {
+            return None;
+        }
+        let micros = begun.elapsed().as_micros();
+        shortest = Some(shortest.map_or(micros, |least: u128| least.min(micros)));
+    }
+    shortest
+}
+
+fn database_server(config: &Config, told: &Examination, now: Moment, findings: &mut Findings) {
+    findings.add("database version", State::Ok, &told.version);
+    let (state, detail) = match (&told.cipher, &config.database.mysql.tls) {
+        (None, _) if config.database.is_local() => {
+            (State::Ok, "not encrypted, on this machine".to_owned())
+        }
+        (None, _) => (State::Warning, "not encrypted (DB_TLS)".to_owned()),
+        (Some(cipher), MysqlTls::Verified { .. }) => {
+            (State::Ok, format!("{cipher}, certificate verified"))
+        }
+        (Some(cipher), MysqlTls::Off | MysqlTls::Encrypted) => (
+            State::Warning,
+            format!("{cipher}, to whoever answers: DB_TLS=verify asks for a certificate"),
+        ),
+    };
+    findings.add("way to the database", state, detail);
+    let apart = told.clock.since(now).max(now.since(told.clock));
+    let (state, detail) = match apart > DATABASE_CLOCK_LIMIT {
+        true => (
+            State::Failed,
+            format!("{} apart: one of the two clocks is wrong", words(apart)),
+        ),
+        false => (State::Ok, "within two minutes of ours".to_owned()),
+    };
+    findings.add("database clock", state, detail);
+}
+
+/// A sandbox that runs apart, by what it left in the folder.
+async fn check_sandbox(config: &Config, findings: &mut Findings) {
+    let access = match &config.sandbox.folder {
+        Some(folder) if config.database.is_shared() => Access::read(folder),
+        Some(_) | None => Ok(None),
+    };
+    let url = match access {
+        Ok(Some(access)) => access.control_url,
+        Ok(None) => {
+            return findings.add(
+                "gateways",
+                State::Ok,
+                "played by the sandbox, which starts with the server: no real money moves",
+            );
+        }
+        Err(error) => return findings.add("gateways", State::Failed, format!("{error:#}")),
+    };
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(CALL_LIMIT)
+        .build();
+    let answer = match client {
+        Ok(client) => client.get(format!("{url}/sandbox/balances")).send().await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(answer) if answer.status().is_success() => findings.add(
+            "gateways",
+            State::Ok,
+            format!("played by the sandbox at {url}: no real money moves"),
+        ),
+        Ok(answer) => findings.add(
+            "gateways",
+            State::Failed,
+            format!("the sandbox at {url} answers {}", answer.status().as_u16()),
+        ),
+        Err(_) => findings.add(
+            "gateways",
+            State::Failed,
+            format!("no sandbox answers at {url} (SANDBOX_FOLDER): start `pixwave sandbox`"),
+        ),
+    }
 }
 
 async fn check_redis(config: &Config, findings: &mut Findings) {
@@ -349,6 +447,52 @@ mod tests {
         let mut findings = Findings::default();
         check_redis(&config(&folder, &[]), &mut findings).await;
         assert_eq!(findings.failed(), 0);
+    }
+
+    #[test]
+    fn a_server_is_judged_by_its_clock_and_its_encryption() {
+        let folder = Folder::new();
+        let key = ("APP_KEY", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
+        let judge = |host: &str, tls: &str, cipher: Option<&str>, behind: u32| {
+            let url = format!("mysql://u:hunter2@{host}/db");
+            let variables = [("DATABASE_URL", url.as_str()), key, ("DB_TLS", tls)];
+            let config = config(&folder, &variables);
+            let now = Moment::from_micros(1_800_000_000_000_000);
+            let told = Examination {
+                version: "10.11.6-MariaDB".to_owned(),
+                cipher: cipher.map(str::to_owned),
+                clock: now.minus(Span::from_seconds(behind)),
+            };
+            let mut findings = Findings::default();
+            database_server(&config, &told, now, &mut findings);
+            assert!(!findings.lines().join("").contains("hunter2"));
+            let state = |index: usize| findings.0[index].state;
+            assert!(findings.lines()[0].contains("10.11.6-MariaDB"));
+            (state(1), state(2))
+        };
+        use State::{Failed, Ok, Warning};
+        assert_eq!(judge("127.0.0.1", "off", None, 119), (Ok, Ok));
+        assert_eq!(judge("db", "off", None, 121), (Warning, Failed));
+        assert_eq!(judge("db", "required", Some("AES"), 0), (Warning, Ok));
+        assert_eq!(judge("db", "verify", Some("AES"), 0), (Ok, Ok));
+    }
+
+    #[tokio::test]
+    async fn a_sandbox_apart_that_does_not_answer_fails() {
+        let folder = Folder::new();
+        let shared = folder.path().display().to_string();
+        let variables = [
+            ("DATABASE_URL", "mysql://u@127.0.0.1:1/db"),
+            ("APP_KEY", "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+            ("SANDBOX_FOLDER", shared.as_str()),
+        ];
+        let config = config(&folder, &variables);
+        let mut findings = Findings::default();
+        check_sandbox(&config, &mut findings).await;
+        assert_eq!(findings.failed(), 0, "none has ever run here");
+        std::fs::write(folder.path().join("access.json"), "{}").unwrap();
+        check_sandbox(&config, &mut findings).await;
+        assert_eq!(findings.failed(), 1);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! `pixwave migrate`: brings the schema to this program's version.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -9,8 +10,8 @@ use crate::database;
 use crate::output;
 use crate::runtime::SystemRuntime;
 
-pub async fn run(config: &Config) -> Result<ExitCode> {
-    let report = database::migrate(config, &SystemRuntime::default()).await?;
+pub async fn run(config: &Config, wait: Duration) -> Result<ExitCode> {
+    let report = database::migrate(config, &SystemRuntime::default(), wait).await?;
     let shown = config.database.shown();
     let (from, to) = (report.from, report.to);
     if report.applied.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
@@ -14,7 +15,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
         bail!("real gateways are configured: demo data has no place there");
     }
     let runtime = Arc::new(SystemRuntime::default());
-    let opened = database::open_migrated(config, &runtime).await?;
+    let opened = database::open_migrated(config, &runtime, Duration::ZERO).await?;
     let app = wire::build_app(config, opened.store.clone(), Default::default(), runtime);
     let before = app.is_seeded().await?;
     let credentials = demo_data::seed(&app, &opened.key).await?;

@@ -16,7 +16,7 @@ use sim::plan::Plan;
 use sim::run::{Report, run as play};
 use sim::runtime::VirtualRuntime;
 use sim::shrink::{self, Shrunk};
-use store::{Keyring, SqlStore, StoreConfig};
+use store::SqlStore;
 
 use crate::{config, output};
 
@@ -75,15 +75,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 fn open(runtime: &VirtualRuntime) -> Result<Arc<dyn Store>, String> {
-    let config = StoreConfig {
-        url: "sqlite::memory:".into(),
-        pool_size: 1,
-        durability_required: false,
-    };
-    let keyring = Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes)));
-    let keyring = keyring.map_err(|error| error.to_string())?;
-    let store = SqlStore::inline(&config, keyring).map_err(|error| error.to_string())?;
-    Ok(store)
+    match SqlStore::in_memory(&mut |bytes| runtime.random(bytes)) {
+        Ok(store) => Ok(store),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn verdict(whole: bool) -> ExitCode {

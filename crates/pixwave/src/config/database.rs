@@ -1,16 +1,19 @@
 //! Which database holds the truth.
 //!
-//! `DATABASE_URL` wins over its parts. Without either it is a SQLite file in the current folder.
+//! `DATABASE_URL` wins over its parts. Without either it is a SQLite file in the current folder. A
+//! server on another machine is spoken to over verified TLS unless `DB_TLS` says otherwise.
 
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
-use store::StoreConfig;
+use store::{MysqlOptions, MysqlTls, StoreConfig};
+use url::{Host, Url};
 
 use super::http;
 use super::parse;
 use super::variables::{NOT_SET, Variables};
+use crate::runtime::duration;
 
 pub const DEFAULT_FILE: &str = "pixwave.db";
 const DEFAULT_POOL: u32 = 16;
@@ -22,6 +25,7 @@ pub struct Database {
     pub pool_size: usize,
     /// Refuse a database that may forget a commit in a power cut.
     pub durability_required: bool,
+    pub mysql: MysqlOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,8 @@ impl Database {
         let expected = "sqlite:PATH or mysql://user:password@host:port/database";
         let url = variables.parsed_secret("DATABASE_URL", expected, |url| {
             let is_known = schemes.iter().any(|scheme| url.starts_with(scheme));
-            is_known.then(|| SecretString::from(url.to_owned()))
+            let is_plain = url.starts_with("sqlite:") || !url.contains(['?', '#']);
+            (is_known && is_plain).then(|| SecretString::from(url.to_owned()))
         });
         let durability =
             variables.parsed("DB_DURABILITY", "required or accepted", |text| match text {
@@ -46,10 +51,17 @@ impl Database {
                 _ => None,
             });
         let pool = variables.parsed("DB_POOL_SIZE", "a number from 1 to 1000", parse::count);
+        let url = url.unwrap_or(from_parts);
+        let acquire = variables.parsed("DB_ACQUIRE_TIMEOUT", parse::SPAN, parse::span);
+        let mysql = MysqlOptions {
+            tls: tls(variables, is_local(url.expose_secret())),
+            acquire_limit: acquire.map_or(MysqlOptions::default().acquire_limit, duration),
+        };
         Database {
-            url: url.unwrap_or(from_parts),
+            url,
             pool_size: pool.unwrap_or(DEFAULT_POOL) as usize,
             durability_required: durability.unwrap_or(true),
+            mysql,
         }
     }
 
@@ -58,7 +70,18 @@ impl Database {
             url: self.url.expose_secret().to_owned(),
             pool_size: self.pool_size,
             durability_required: self.durability_required,
+            mysql: self.mysql.clone(),
         }
+    }
+
+    /// Whether it is a file or a server on this machine.
+    pub fn is_local(&self) -> bool {
+        is_local(self.url.expose_secret())
+    }
+
+    /// Whether several processes may use it at once.
+    pub fn is_shared(&self) -> bool {
+        !self.url.expose_secret().starts_with("sqlite:")
     }
 
     /// The file, when it is SQLite in one.
@@ -79,6 +102,55 @@ impl Database {
             (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
             _ => url.to_owned(),
         }
+    }
+}
+
+/// Whether the address is a file or a server on this machine.
+fn is_local(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else {
+        return true;
+    };
+    match url.host() {
+        None => true,
+        Some(Host::Domain(name)) => {
+            let ip: Option<std::net::IpAddr> = name.parse().ok();
+            name == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
+        }
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+    }
+}
+
+fn tls(variables: &Variables<'_>, is_local: bool) -> MysqlTls {
+    let authorities = variables.text("DB_TLS_CA").and_then(|path| {
+        let expected = "a PEM file with the certificate of the authority that signed the server's";
+        let found = match std::fs::read(&path) {
+            Ok(pem) if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") => {
+                return Some(pem);
+            }
+            Ok(_) => format!("{path:?}, which holds no certificate"),
+            Err(error) => format!("{path:?}, which cannot be read ({})", error.kind()),
+        };
+        variables.complain("DB_TLS_CA", found, expected);
+        None
+    });
+    let asked = variables.parsed("DB_TLS", "off, required or verify", |text| match text {
+        "off" => Some(MysqlTls::Off),
+        "required" => Some(MysqlTls::Encrypted),
+        "verify" => Some(MysqlTls::Verified { authorities: None }),
+        _ => None,
+    });
+    match (asked, authorities) {
+        (Some(MysqlTls::Off | MysqlTls::Encrypted), Some(_)) => {
+            variables.complain("DB_TLS_CA", "set", "nothing, unless DB_TLS is verify");
+            MysqlTls::Off
+        }
+        (None | Some(MysqlTls::Verified { .. }), Some(pem)) => MysqlTls::Verified {
+            authorities: Some(pem),
+        },
+        (Some(asked), None) => asked,
+        (None, None) if is_local => MysqlTls::Off,
+        (None, None) => MysqlTls::Verified { authorities: None },
     }
 }
 

@@ -12,6 +12,7 @@ mod gateways;
 mod http;
 mod log;
 mod parse;
+mod process;
 mod redis;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ mod variables;
 mod webhooks;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::gateways::HttpLimits;
 use app::context::Settings;
@@ -33,6 +34,7 @@ pub use events::Events;
 pub use gateways::{Efi, Gateways, MercadoPago, RealGateways, SandboxPorts};
 pub use http::{Http, local_url};
 pub use log::{Log, LogFormat};
+pub use process::{Process, SandboxPlace};
 pub use variables::{Problem, Problems};
 
 use variables::Variables;
@@ -49,8 +51,8 @@ pub struct Config {
     /// `None`: the key is in a file beside the database.
     pub app_key: Option<SecretString>,
     pub gateways: Gateways,
-    /// Where the sandbox keeps its books; `None`: beside the database.
-    pub sandbox_folder: Option<PathBuf>,
+    pub sandbox: SandboxPlace,
+    pub process: Process,
     /// Bounds of one gateway call.
     pub gateway_http: HttpLimits,
     /// What the use cases are told. Addresses and secrets of webhooks are filled in at the start.
@@ -106,7 +108,8 @@ impl Config {
             redis: redis::read(variables),
             app_key: app_key(variables),
             gateways: gateways::read(variables),
-            sandbox_folder: variables.text("SANDBOX_FOLDER").map(PathBuf::from),
+            sandbox: SandboxPlace::read(variables),
+            process: Process::read(variables),
             settings: behavior::read(variables, &gateway_http),
             gateway_http,
             jobs_at_once: variables

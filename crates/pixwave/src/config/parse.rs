@@ -26,6 +26,14 @@ pub fn span(text: &str) -> Option<Span> {
     }
 }
 
+/// The same, and nothing.
+pub fn delay(text: &str) -> Option<Span> {
+    match text {
+        "0" | "0s" | "0ms" => Some(Span::ZERO),
+        _ => span(text),
+    }
+}
+
 /// More than nothing.
 pub fn cents(text: &str) -> Option<Money> {
     let cents: i64 = text.parse().ok()?;
@@ -45,6 +53,14 @@ pub fn host(text: &str) -> Option<IpAddr> {
         "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
         _ => text.trim_matches(['[', ']']).parse().ok(),
     }
+}
+
+/// The same for the sandbox, where no money moves and names of containers are hosts, too.
+pub fn sandbox_url(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let is_plain = url.query().is_none() && url.fragment().is_none();
+    (is_http && is_plain).then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// The base of further paths, without a slash at its end.

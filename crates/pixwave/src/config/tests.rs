@@ -50,6 +50,15 @@ fn each_bad_value_names_its_variable() {
         ("DB_PORT", "-1"),
         ("DB_DURABILITY", "maybe"),
         ("DB_POOL_SIZE", "0"),
+        ("DB_POOL_SIZE", "1001"),
+        ("DB_ACQUIRE_TIMEOUT", "0s"),
+        ("DB_TLS", "preferred"),
+        ("DB_TLS_CA", "/nonexistent/ca.pem"),
+        ("DATABASE_URL", "mysql://u@h/db?require_ssl=true"),
+        ("DRAIN_DELAY", "21s"),
+        ("CHECK_INTERVAL", "0s"),
+        ("SANDBOX_HOST", "a host"),
+        ("SANDBOX_WEBHOOK_URL", "payments:8080"),
         ("DATABASE_URL", "postgres://u:p@h/db"),
         ("REDIS_URL", "memcached://cache"),
         ("APP_KEY", "not a key"),
@@ -177,6 +186,44 @@ fn mysql_comes_from_its_parts_or_from_one_address() {
         blamed(&[("DB_CONNECTION", "mysql")]),
         ["APP_KEY", "DB_DATABASE", "DB_USERNAME"]
     );
+}
+
+#[test]
+fn the_way_to_another_machine_is_verified_unless_told_otherwise() {
+    use store::MysqlTls;
+    let folder = Folder::new();
+    let authority = folder.path().join("ca.pem").display().to_string();
+    let pem = "-----BEGIN CERTIFICATE-----\n";
+    std::fs::write(&authority, pem).unwrap();
+    let key = key();
+    let read = |host: &str, more: &[(&str, &str)]| {
+        let url = format!("mysql://u:p@{host}/db");
+        let base = [("DATABASE_URL", url.as_str()), ("APP_KEY", &key)];
+        let config = read(&[&base[..], more].concat());
+        config.map(|config| config.database.mysql.tls)
+    };
+    let verified = |pem: Option<&str>| {
+        Ok(MysqlTls::Verified {
+            authorities: pem.map(|pem| pem.as_bytes().to_vec()),
+        })
+    };
+    for here in ["127.0.0.1:3306", "localhost", "[::1]:3306", "127.9.9.9"] {
+        assert_eq!(read(here, &[]), Ok(MysqlTls::Off), "{here}");
+    }
+    for away in ["db", "10.0.0.7:3306", "db.example.com:3306"] {
+        assert_eq!(read(away, &[]), verified(None), "{away}");
+    }
+    let ca = ("DB_TLS_CA", authority.as_str());
+    assert_eq!(read("db", &[ca]), verified(Some(pem)));
+    assert_eq!(read("localhost", &[ca]), verified(Some(pem)));
+    assert_eq!(read("db", &[("DB_TLS", "off")]), Ok(MysqlTls::Off));
+    let required = ("DB_TLS", "required");
+    assert_eq!(read("db", &[required]), Ok(MysqlTls::Encrypted));
+    let Problems(problems) = read("db", &[required, ca]).unwrap_err();
+    assert_eq!(problems[0].variable, "DB_TLS_CA");
+    std::fs::write(&authority, "nothing").unwrap();
+    let Problems(problems) = read("db", &[ca]).unwrap_err();
+    assert!(problems[0].found.contains("holds no certificate"));
 }
 
 #[test]

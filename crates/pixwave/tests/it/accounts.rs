@@ -9,6 +9,7 @@ use crate::client::string;
 use crate::harness::{Database, LIMIT, PASSWORD, TestApp, brisk, newcomer};
 
 both_databases!(
+    a_session_ends_by_itself,
     people_sign_up_once,
     sessions_open_and_close,
     api_keys_are_bounded_by_their_scopes,
@@ -68,11 +69,10 @@ async fn sessions_open_and_close(database: Database) {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_ends_by_itself() {
+async fn a_session_ends_by_itself(database: Database) {
     let mut settings = brisk();
     settings.session_length = Span::from_millis(1_500);
-    let app = TestApp::with_settings(Database::Sqlite, settings).await;
+    let app = TestApp::with_settings(database, settings).await;
     let body = newcomer();
     app.post("/v1/users", &body).expect(201).await;
     let token = app.sign_in(&string(&body, "email")).await;

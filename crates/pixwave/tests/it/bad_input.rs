@@ -7,6 +7,8 @@ use crate::client::{Answer, Call};
 use crate::harness::{Database, Person, TestApp, newcomer};
 
 both_databases!(
+    forged_webhooks_move_nothing,
+    bad_sign_ups_are_refused,
     bad_fields_are_named_and_nothing_is_written,
     bad_bodies_and_headers_are_refused,
 );
@@ -317,9 +319,8 @@ async fn bad_fields_are_named_and_nothing_is_written(database: Database) {
     app.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_sign_ups_are_refused() {
-    let app = TestApp::start(Database::Sqlite).await;
+async fn bad_sign_ups_are_refused(database: Database) {
+    let app = TestApp::start(database).await;
     let totals = app.app().store.totals().await.expect("totals");
     let cases: Vec<(Value, Wrong)> = vec![
         (json!({"name": null}), ("name", "required")),
@@ -468,9 +469,8 @@ async fn bad_tokens(app: &TestApp, person: &Person) {
 }
 
 /// Nobody may tell us about payments who is not the gateway.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forged_webhooks_move_nothing() {
-    let app = TestApp::start(Database::Sqlite).await;
+async fn forged_webhooks_move_nothing(database: Database) {
+    let app = TestApp::start(database).await;
     let person = app.person().await;
     let charge = app.charge(&person, 1_000).await;
     let forged = json!({"pix": [{

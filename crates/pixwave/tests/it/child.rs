@@ -1,6 +1,6 @@
 //! The real executable as a process of its own, to be killed, stopped and asked.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -16,8 +16,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct ServerProcess {
     child: Child,
     pub url: String,
-    /// E-mail and password of an operator.
-    pub operator: (String, String),
+    /// E-mail and password of an operator, when it names one.
+    pub operator: Option<(String, String)>,
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// The executable in this folder, with no environment but these variables.
@@ -45,6 +51,22 @@ pub async fn run(mut command: Command) -> Output {
     output.expect("it does not panic").expect("it starts")
 }
 
+/// The same with a line on its standard input.
+pub async fn typed(mut command: Command, line: &str) -> Output {
+    let line = format!("{line}\n");
+    command.stdin(Stdio::piped());
+    let running = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        // A command that refuses its arguments reads nothing.
+        let _unread = input.write_all(line.as_bytes());
+        drop(input);
+        child.wait_with_output().expect("it ends")
+    });
+    let output = timeout(LIMIT, running).await.expect("it ends in time");
+    output.expect("it does not panic")
+}
+
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -54,9 +76,43 @@ pub fn stdout(output: &Output) -> String {
 }
 
 impl ServerProcess {
-    /// Returns when it serves.
+    /// Everything in one process; returns when it serves.
     pub async fn start(folder: &Path, variables: &[(&str, &str)]) -> ServerProcess {
+        ServerProcess::role(folder, &[], variables).await
+    }
+
+    /// A command that is not waited for.
+    pub fn spawn(mut command: Command) -> ServerProcess {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        ServerProcess {
+            child: command.spawn().expect("the executable starts"),
+            url: String::new(),
+            operator: None,
+        }
+    }
+
+    /// What these words of the command line start; returns when it serves.
+    pub async fn role(folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> ServerProcess {
         let mut command = pixwave(folder, variables);
+        command.args(words);
+        ServerProcess::serving(command).await
+    }
+
+    /// Everything, where no file can grow past so many blocks of 512 bytes: a disk that is full.
+    pub async fn cramped(folder: &Path, blocks: u32) -> ServerProcess {
+        let roomy = pixwave(folder, &[]);
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"");
+        command.arg("-c").arg(script).arg(roomy.get_program());
+        command.env_clear().current_dir(folder);
+        for (name, value) in roomy.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        ServerProcess::serving(command).await
+    }
+
+    async fn serving(mut command: Command) -> ServerProcess {
         // Its log would only mix with the test's own output.
         command.stderr(Stdio::null());
         let mut child = command.spawn().expect("the executable starts");
@@ -83,7 +139,7 @@ impl ServerProcess {
         timeout(LIMIT, listen).await.expect("it serves in time");
         ServerProcess {
             url: url.unwrap_or_else(|| panic!("it ended: {:?}", child.try_wait())),
-            operator: operator.expect("it names an operator"),
+            operator,
             child,
         }
     }

@@ -125,6 +125,14 @@ impl Call {
         }
     }
 
+    /// Whatever the status is.
+    pub fn unchecked(self) -> Call {
+        Call {
+            expected: None,
+            ..self
+        }
+    }
+
     /// Sends it; an error is a connection that broke before the whole answer was there.
     pub async fn attempt(self) -> Result<Answer, reqwest::Error> {
         let response = self.request.send().await?;

@@ -10,11 +10,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::{Client, string};
-use crate::harness::{
-    Database, EFI, Folder, Person, TestApp, brisk, keys_of, verdicts, without_circuits,
-};
+use crate::harness::{Database, EFI, Person, TestApp, brisk, keys_of, verdicts, without_circuits};
 
-both_databases!(a_worker_slower_than_its_lease_is_overtaken);
+both_databases!(
+    a_worker_slower_than_its_lease_is_overtaken,
+    kill_9_at_any_moment_loses_and_doubles_nothing,
+    sigterm_lets_work_end,
+);
 
 /// One request, to be repeated until it is answered.
 #[derive(Clone)]
@@ -71,10 +73,9 @@ fn wish(rng: &mut ChaCha8Rng, people: &[Person], number: usize) -> Wish {
 
 /// Killed again and again under load, at seeded moments; whoever got no answer asks again under the
 /// same key. Nothing is lost, nothing doubled, everything ends.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kill_9_at_any_moment_loses_and_doubles_nothing() {
+async fn kill_9_at_any_moment_loses_and_doubles_nothing(database: Database) {
     let mut rng = ChaCha8Rng::seed_from_u64(2026);
-    let mut app = TestApp::apart(Folder::new()).await;
+    let mut app = TestApp::apart(database).await;
     let people = [app.person_with(50_000).await, app.person_with(50_000).await];
     let mut unanswered: Vec<Wish> = Vec::new();
     for round in 0..4 {
@@ -136,9 +137,8 @@ async fn kill_9_at_any_moment_loses_and_doubles_nothing() {
 }
 
 /// SIGTERM in the middle of a gateway call: the answer is waited for and stored.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_lets_work_end() {
-    let mut app = TestApp::apart(Folder::new()).await;
+async fn sigterm_lets_work_end(database: Database) {
+    let mut app = TestApp::apart(database).await;
     let person = app.person_with(5_000).await;
     app.fault(
         EFI,
@@ -164,8 +164,8 @@ async fn sigterm_lets_work_end() {
 async fn a_worker_slower_than_its_lease_is_overtaken(database: Database) {
     let mut settings = brisk();
     without_circuits(&mut settings);
-    settings.job_lease = Span::from_millis(200);
-    let app = TestApp::with_call_limit(database, settings, Span::from_millis(100)).await;
+    settings.job_lease = Span::from_millis(500);
+    let app = TestApp::with_call_limit(database, settings, Span::from_millis(300)).await;
     let person = app.person_with(5_000).await;
     let fault = json!({"operation": "payout", "mode": "slow", "latency_ms": 1_500, "times": 1});
     app.fault(EFI, fault).await;
@@ -183,5 +183,44 @@ async fn a_worker_slower_than_its_lease_is_overtaken(database: Database) {
     );
     assert_eq!(app.settled("sent", &keys_of(&attempts)).await.len(), 1);
     assert_eq!(app.balance(&person).await, (4_000, 0));
+    app.finish().await;
+}
+
+/// The disk fills up under load: what was accepted stays, the rest is refused and can be asked again
+/// once there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    let mut app = TestApp::cramped(4_000).await;
+    let person = app.person_with(50_000).await;
+    let body = json!({"amount_cents": 10, "pix_key": "padaria@example.com"});
+    let (mut accepted, mut refused) = (Vec::new(), None);
+    for number in 0..2_000 {
+        let key = format!("payout-{number}");
+        let answer = app.payout_call(&person, &body).key(&key).await;
+        match answer.status {
+            202 => accepted.push(answer.id()),
+            503 => {
+                assert_eq!(answer.code(), "unavailable");
+                refused = Some(key);
+                break;
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    let refused = refused.expect("the disk fills up");
+    assert!(!accepted.is_empty());
+    // What is there can still be read.
+    app.transaction(&person, &accepted[0]).await;
+    app.kill();
+    app.restart().await;
+    let again = app.payout_call(&person, &body).key(&refused);
+    accepted.push(again.expect(202).await.id());
+    for id in &accepted {
+        let ended = app.ended(&person, id).await;
+        assert_eq!(ended["stage"], "settled", "{ended}");
+    }
+    let told = app.transactions(&person).await;
+    let payouts = told.iter().filter(|seen| seen["kind"] == "payout").count();
+    assert_eq!(payouts, accepted.len(), "nothing beside what was accepted");
     app.finish().await;
 }

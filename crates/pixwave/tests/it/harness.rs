@@ -28,7 +28,7 @@ pub const MERCADO_PAGO: &str = "mercado_pago";
 pub const GATEWAYS: [&str; 2] = [EFI, MERCADO_PAGO];
 
 /// No payment in these tests takes longer; the machine may be busy.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a test's data is.
 #[derive(Clone)]
@@ -139,6 +139,7 @@ pub struct TestApp {
     people: Mutex<Vec<Person>>,
     keys: AtomicU64,
     operator: (String, String),
+    database: Database,
     folder: Folder,
     finished: bool,
 }
@@ -231,17 +232,37 @@ impl TestApp {
             server: Server::Here(Box::new(running)),
             people: Mutex::default(),
             keys: AtomicU64::new(1),
+            database,
             folder,
             finished: false,
         }
     }
 
-    /// The real executable, with its data in this folder.
-    pub async fn apart(folder: Folder) -> TestApp {
-        let process = ServerProcess::start(&folder.0, &[]).await;
+    /// The real executable, with its data in a folder of its own.
+    pub async fn apart(database: Database) -> TestApp {
+        let folder = Folder::new();
+        let process = ServerProcess::start(&folder.0, &variables(&database)).await;
         TestApp {
             client: Client::new(&process.url),
-            operator: process.operator.clone(),
+            operator: process.operator.clone().expect("it names an operator"),
+            database,
+            server: Server::Apart(Box::new(process)),
+            people: Mutex::default(),
+            keys: AtomicU64::new(1),
+            folder,
+            finished: false,
+        }
+    }
+
+    /// The same on SQLite, with files that cannot grow past so many blocks of 512 bytes until the
+    /// next start.
+    pub async fn cramped(blocks: u32) -> TestApp {
+        let folder = Folder::new();
+        let process = ServerProcess::cramped(&folder.0, blocks).await;
+        TestApp {
+            client: Client::new(&process.url),
+            operator: process.operator.clone().expect("it names an operator"),
+            database: Database::Sqlite,
             server: Server::Apart(Box::new(process)),
             people: Mutex::default(),
             keys: AtomicU64::new(1),
@@ -273,7 +294,7 @@ impl TestApp {
     /// The executable again, on the same data.
     pub async fn restart(&mut self) {
         self.server = Server::Stopped;
-        let process = ServerProcess::start(&self.folder.0, &[]).await;
+        let process = ServerProcess::start(&self.folder.0, &variables(&self.database)).await;
         self.client = Client::new(&process.url);
         self.server = Server::Apart(Box::new(process));
     }
@@ -354,7 +375,7 @@ impl TestApp {
             Server::Apart(mut process) => {
                 process.signal("TERM");
                 assert!(process.ended().await.success(), "it did not end well");
-                let mut check = pixwave(&self.folder.0, &[]);
+                let mut check = pixwave(&self.folder.0, &variables(&self.database));
                 check.arg("check");
                 let checked = run(check).await;
                 assert!(
@@ -381,6 +402,18 @@ impl TestApp {
             .iter_mut()
             .find(|known| known.user_id == person.user_id);
         found.expect("a person of this test").token = token;
+    }
+}
+
+/// What tells the executable where its data is.
+fn variables(database: &Database) -> Vec<(&str, &str)> {
+    match database {
+        Database::Sqlite => Vec::new(),
+        Database::Mysql(url) => vec![
+            ("DATABASE_URL", url),
+            ("DB_DURABILITY", "accepted"),
+            ("APP_KEY", APP_KEY),
+        ],
     }
 }
 

@@ -3,8 +3,11 @@
 //! [`harness::TestApp`] starts the server in this process, with a database of its own and free
 //! ports; [`client`] is a typed client that says which status it expects; [`oracle`] compares, at
 //! the end of every test, what was told with what the sandbox's central bank settled. `crash` and
-//! `startup` run the real executable. Behavior that must not depend on the database is written once
-//! and run on SQLite and on MySQL ([`both_databases`]).
+//! `startup` run the real executable, `roles` several at once. Behavior that must not depend on the
+//! database is written once and run on SQLite and on MySQL ([`both_databases`]). On SQLite alone run
+//! what is about its file (`startup`, `tampering`, a full disk), what takes a minute by the clock (a
+//! charge paid late), and what is about something else (`redis`, `review_commands`, `simulate`).
+//! `roles` says by itself what needs MySQL.
 
 /// Tests of one module, on each database: `async fn name(database: Database)`.
 macro_rules! both_databases {
@@ -39,8 +42,10 @@ mod client;
 mod crash;
 mod disputes;
 mod faults;
+mod fleet;
 mod harness;
 mod invariants;
+mod metrics;
 #[cfg(feature = "aws")]
 mod moto;
 mod oracle;
@@ -51,7 +56,9 @@ mod redis;
 mod refunds;
 mod review_commands;
 mod reviews;
+mod roles;
 mod simulate;
+mod soak;
 mod startup;
 mod tampering;
 mod transfers;

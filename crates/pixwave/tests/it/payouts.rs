@@ -13,6 +13,7 @@ use crate::harness::{
 };
 
 both_databases!(
+    a_broken_primary_is_skipped_and_comes_back,
     the_primary_pays_and_the_hold_is_spent,
     a_static_code_is_paid_as_its_key,
     a_code_of_our_own_is_paid_inside,
@@ -454,9 +455,8 @@ async fn a_refusal_seen_later_licenses_the_other_gateway(database: Database) {
 
 /// With the router's own circuits: three failures take the primary out, payments go on elsewhere,
 /// and a probe brings it back.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_primary_is_skipped_and_comes_back() {
-    let app = TestApp::start(Database::Sqlite).await;
+async fn a_broken_primary_is_skipped_and_comes_back(database: Database) {
+    let app = TestApp::start(database).await;
     let person = app.person_with(10_000).await;
     app.fault(EFI, json!({"mode": "down"})).await;
     let first = app.payout(&person, 100).await;

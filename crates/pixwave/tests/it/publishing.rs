@@ -101,6 +101,7 @@ impl Bench {
             url: "sqlite::memory:".to_owned(),
             pool_size: 1,
             durability_required: false,
+            mysql: Default::default(),
         };
         let keyring = Keyring::parse(KEY).expect("a key");
         let store = SqlStore::inline(&config, keyring).expect("a store");
@@ -422,12 +423,19 @@ async fn the_monitor_sees_the_same_through_the_queue_and_the_database() {
     let stream = Watch::new(bench.app.clone(), by_stream.clone());
     let mut reader = stream::Reader::new(bench.app.now());
     reader.turn(&stream).await.expect("a turn");
+    let beside = Arc::new(LiveView::default());
+    let another = Watch::new(bench.app.clone(), beside.clone());
+    let mut other = stream::Reader::new(bench.app.now());
+    other.turn(&another).await.expect("a turn");
     let by_queue = Arc::new(LiveView::default());
     let watch = Watch::new(bench.app.clone(), by_queue.clone());
     bench
         .happen(&[1, 2, 1], r#"{"gateway":"efi","amount_cents":5}"#)
         .await;
     reader.turn(&stream).await.expect("a turn");
+    other.turn(&another).await.expect("a turn");
+    let ends = |view: &LiveView| view.snapshot(bench.app.now()).gateways;
+    assert_eq!(ends(&beside), ends(&by_stream), "each process sees all");
     bench.drain(&mut publishing).await;
     let queue = Queue::default();
     for (nth, event) in topic

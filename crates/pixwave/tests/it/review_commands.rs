@@ -1,40 +1,20 @@
 //! `pixwave review …`: two people with a terminal each.
 
-use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use serde_json::json;
 use testkit::wait_until;
 
-use crate::child::{ServerProcess, pixwave, run, stderr, stdout};
+use crate::child::{self, ServerProcess, free_port, pixwave, run, stderr, stdout};
 use crate::client::{Client, string};
 use crate::harness::{Folder, LIMIT};
 
-/// A command with a line on its standard input.
+/// `pixwave review …` with a line on its standard input.
 async fn typed(folder: &Path, port: &str, words: &[&str], line: &str) -> Output {
     let mut command = pixwave(folder, &[("HTTP_PORT", port)]);
-    command.arg("review").args(words).stdin(Stdio::piped());
-    let line = format!("{line}\n");
-    let running = tokio::task::spawn_blocking(move || {
-        let mut child = command.spawn().expect("it starts");
-        let mut input = child.stdin.take().expect("a pipe");
-        // A command that refuses its arguments reads nothing.
-        let _unread = input.write_all(line.as_bytes());
-        drop(input);
-        child.wait_with_output().expect("it ends")
-    });
-    running.await.expect("it does not panic")
-}
-
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener
-        .local_addr()
-        .expect("an address")
-        .port()
-        .to_string()
+    command.arg("review").args(words);
+    child::typed(command, line).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,7 +31,7 @@ async fn two_operators_decide_from_the_command_line() {
     let [customer, ana, bia] = people.as_slice() else {
         panic!("a customer and two operators: {seeded}");
     };
-    let port = free_port();
+    let port = free_port().to_string();
     let variables = [("HTTP_PORT", port.as_str()), ("IN_DOUBT_DEADLINE", "1s")];
     let mut server = ServerProcess::start(&folder.0, &variables).await;
     let client = Client::new(&server.url);

@@ -1,11 +1,15 @@
-//! `pixwave check` on a used database: it tells figures, and names what was changed by hand.
+//! `pixwave check` on a used database: it tells figures, and names what was changed by hand. A server
+//! notices the same by itself.
 
 use std::path::Path;
 
 use rusqlite::Connection;
+use serde_json::json;
+use testkit::wait_until;
 
-use crate::child::{pixwave, run, stderr, stdout};
-use crate::harness::{Folder, TestApp};
+use crate::child::{ServerProcess, pixwave, run, stderr, stdout};
+use crate::client::{Client, string};
+use crate::harness::{Database, LIMIT, TestApp};
 
 /// The exit code and everything that was said.
 async fn check(folder: &Path) -> (Option<i32>, String) {
@@ -43,7 +47,7 @@ fn first(folder: &Path, query: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_by_hand_is_named() {
-    let mut app = TestApp::apart(Folder::new()).await;
+    let mut app = TestApp::apart(Database::Sqlite).await;
     let person = app.person_with(10_000).await;
     let payout = app.payout(&person, 1_000).await;
     app.ended(&person, &payout.id()).await;
@@ -82,5 +86,38 @@ async fn a_change_by_hand_is_named() {
     };
     let named = tampered(&folder, &entry("+"), &entry("-")).await;
     assert!(named.contains(&journal), "{named}");
+    app.discard();
+}
+
+/// Nobody has to ask: what newly breaks is an alert that operators see.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_by_hand_raises_an_alert() {
+    let mut app = TestApp::apart(Database::Sqlite).await;
+    app.person_with(10_000).await;
+    app.terminate().await;
+    let file = Connection::open(app.folder().join("pixwave.db")).expect("the file opens");
+    let change = "UPDATE wallet_balances SET available = available + 1 WHERE available = 10000";
+    let changed = file.execute(change, []).expect("it is written");
+    assert_eq!(changed, 1);
+    drop(file);
+    let often = [("CHECK_INTERVAL", "1s")];
+    let server = ServerProcess::start(app.folder(), &often).await;
+    let client = Client::new(&server.url);
+    let (email, password) = server.operator.clone().expect("it names an operator");
+    let body = json!({"email": email, "password": password});
+    let session = client.post("/v1/sessions", &body).expect(201).await;
+    let token = string(&session.body, "token");
+    let told = wait_until("the alert", LIMIT, || async {
+        let alerts = client.get("/v1/alerts").by(&token).await.list();
+        let broken = |alert: &serde_json::Value| alert["kind"] == "invariant_broken";
+        alerts.into_iter().find(broken)
+    })
+    .await;
+    let message = string(&told, "message");
+    assert!(
+        message.contains("every wallet") && message.contains("rows that break it: 1"),
+        "{message}"
+    );
+    drop(server);
     app.discard();
 }

@@ -95,6 +95,7 @@ impl Bench {
             url,
             pool_size: 1,
             durability_required: false,
+            mysql: Default::default(),
         };
         let keyring = Keyring::parse(KEY).expect("a key");
         let store = SqlStore::inline(&config, keyring).expect("a store");

@@ -119,6 +119,8 @@ struct Transaction {
     executed: u32,
     /// People decided where evidence was missing.
     decided: bool,
+    /// So many attempts stood there when they last did: what follows is held against later ones only.
+    gone_past: usize,
     /// A mishap took its job away.
     robbed: bool,
 }

@@ -83,6 +83,7 @@ impl Reading<'_> {
             );
         };
         known.decided = true;
+        known.gone_past = known.attempts.len();
         let attempts = known.attempts.clone();
         for attempt in attempts.iter().filter_map(|id| self.model.attempts.get(id)) {
             let moved = attempt.number == row.attempt_number
@@ -114,6 +115,7 @@ impl Reading<'_> {
             ready_jobs: BTreeSet::new(),
             executed: 0,
             decided: false,
+            gone_past: 0,
             robbed: false,
         };
         if self.model.transactions.insert(row.id, known).is_some() {
@@ -274,6 +276,7 @@ impl Reading<'_> {
             return self.accuse("attempts", format!("{} has no transaction", row.id));
         };
         let (kind, earlier) = (known.row.kind, known.attempts.clone());
+        let gone_past = known.gone_past;
         known.attempts.push(row.id);
         let attempt = Attempt {
             transaction: row.transaction_id,
@@ -292,12 +295,13 @@ impl Reading<'_> {
             self.accuse("attempts", format!("key {} is used twice", row.attempt_key));
         }
         if kind != Kind::Charge {
-            self.judge_licence(row, &earlier);
+            self.judge_licence(row, &earlier, gone_past);
         }
     }
 
-    /// A further attempt needs a licence, and the licence must be true.
-    fn judge_licence(&mut self, row: &AttemptRow, earlier: &[AttemptId]) {
+    /// A further attempt needs a licence, and the licence must be true. Of the attempts that people
+    /// went past, they have answered for themselves.
+    fn judge_licence(&mut self, row: &AttemptRow, earlier: &[AttemptId], gone_past: usize) {
         let id = row.transaction_id;
         let alive = earlier
             .iter()
@@ -320,6 +324,7 @@ impl Reading<'_> {
             }
             Some(kind) => {
                 let kind = kind.to_owned();
+                let earlier = &earlier[gone_past..];
                 let mut known = earlier.iter().filter_map(|id| self.model.attempts.get(id));
                 if known.any(|attempt| attempt.risky) {
                     self.accuse("risk_is_final", format!("{id}: a risk refusal was evaded"));

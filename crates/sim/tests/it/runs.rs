@@ -9,16 +9,13 @@ use sim::plan::{Keep, Plan};
 use sim::run::run;
 use sim::runtime::VirtualRuntime;
 use sim::shrink;
-use store::{Keyring, SqlStore, StoreConfig};
+use store::SqlStore;
 
 pub fn open(runtime: &VirtualRuntime) -> Result<Arc<dyn Store>, String> {
-    let config = StoreConfig {
-        url: "sqlite::memory:".into(),
-        pool_size: 1,
-        durability_required: false,
-    };
-    let keyring = Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes))).unwrap();
-    Ok(SqlStore::inline(&config, keyring).unwrap())
+    match SqlStore::in_memory(&mut |bytes| runtime.random(bytes)) {
+        Ok(store) => Ok(store),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use sim::bank::{Bank, Executed};
 use sim::faults::Script;
 use sim::gateway::SimulatedGateway;
 use sim::runtime::VirtualRuntime;
-use store::{Keyring, SqlStore, StoreConfig};
+use store::SqlStore;
 
 pub const OPENING: i64 = 100_000;
 
@@ -42,14 +42,8 @@ impl World {
 
     pub fn with_settings(seed: u64, script: Script, settings: Settings) -> World {
         let runtime = VirtualRuntime::new(seed);
-        let config = StoreConfig {
-            url: "sqlite::memory:".into(),
-            pool_size: 1,
-            durability_required: false,
-        };
-        let keyring =
-            Keyring::parse(&Keyring::generate(&mut |bytes| runtime.random(bytes))).unwrap();
-        let store: Arc<dyn Store> = SqlStore::inline(&config, keyring).unwrap();
+        let store: Arc<dyn Store> =
+            SqlStore::in_memory(&mut |bytes| runtime.random(bytes)).unwrap();
         let (bank, faults) = (Arc::new(Bank::default()), Arc::new(script));
         let gateways = [Gateway::Efi, Gateway::MercadoPago].map(|gateway| {
             Arc::new(SimulatedGateway::new(

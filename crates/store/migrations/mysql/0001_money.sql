@@ -304,8 +304,9 @@ CREATE TABLE receivable (
     wallet_id BINARY(16) NOT NULL,
     pay_in_id BINARY(16),
     amount BIGINT NOT NULL CHECK (amount >= 0),
-    repaid BIGINT NOT NULL CHECK (repaid >= 0 AND repaid <= amount),
+    repaid BIGINT NOT NULL CHECK (repaid >= 0),
     created_at BIGINT NOT NULL,
+    CHECK (repaid <= amount),
     INDEX receivable_wallet (wallet_id, id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 

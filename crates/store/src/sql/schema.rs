@@ -12,7 +12,13 @@ statements! {
         sqlite "INSERT INTO schema_migrations (version, name, checksum, state, applied_at) VALUES (?, ?, ?, ?, CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
     MIGRATION_DONE: schema_migrations, "UPDATE schema_migrations SET state = 'done' WHERE version = ?";
     // Lock names are the whole server's, so the database's name is in it.
-    TAKE_MIGRATION_LOCK: schema_migrations, "SELECT GET_LOCK(CONCAT('pixwave migrate ', MD5(DATABASE())), 60)", sqlite "SELECT 1";
-    GIVE_MIGRATION_LOCK: schema_migrations, "SELECT RELEASE_LOCK(CONCAT('pixwave migrate ', MD5(DATABASE())))", sqlite "SELECT 1";
+    TAKE_MIGRATION_LOCK: schema_migrations, "SELECT GET_LOCK(CONCAT('pixwave migrate ', LEFT(SHA2(DATABASE(), 256), 40)), 60)", sqlite "SELECT 1";
+    GIVE_MIGRATION_LOCK: schema_migrations, "SELECT RELEASE_LOCK(CONCAT('pixwave migrate ', LEFT(SHA2(DATABASE(), 256), 40)))", sqlite "SELECT 1";
+    VERSION: connection, "SELECT VERSION()", sqlite "SELECT sqlite_version()";
+    TLS_CIPHER: connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'", sqlite "SELECT 'Ssl_cipher', ''";
+    // They meet no row, but need the right to.
+    MAY_INSERT: settings, "INSERT INTO settings (name, value) SELECT name, value FROM settings WHERE name = ''";
+    MAY_UPDATE: settings, "UPDATE settings SET value = value WHERE name = ''";
+    MAY_DELETE: sessions, "DELETE FROM sessions WHERE token_hash = ''";
     DURABILITY: connection, "SELECT @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog", sqlite "SELECT 1, 0, 1";
 }

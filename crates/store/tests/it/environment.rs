@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use app::ports::store::Store;
 use domain::time::Moment;
-use store::{Keyring, SqlStore, StoreConfig, migrate, open};
+use store::{Keyring, MysqlOptions, SqlStore, StoreConfig, migrate, open};
 
 use crate::build::START;
 
@@ -23,6 +23,7 @@ pub fn config(url: impl Into<String>) -> StoreConfig {
         pool_size: 8,
         // Test servers live in memory.
         durability_required: false,
+        mysql: MysqlOptions::default(),
     }
 }
 

@@ -7,5 +7,7 @@ mod build;
 mod conformance;
 mod environment;
 mod mysql;
+mod mysql_commit;
+mod mysql_open;
 mod sqlite;
 mod statements;

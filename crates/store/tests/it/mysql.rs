@@ -20,7 +20,12 @@ async fn raw(url: &str) -> Conn {
 async fn kill_all(connection: &mut Conn) -> usize {
     let others = "SELECT id FROM information_schema.processlist \
                   WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-    let ids: Vec<u64> = connection.query(others).await.unwrap();
+    let ids: Vec<u64> = match connection.query(others).await {
+        Ok(ids) => ids,
+        // MySQL also reads what each session runs, and cannot show every byte of it.
+        Err(mysql_async::Error::Server(error)) if error.code == 3854 => Vec::new(),
+        Err(error) => panic!("{error}"),
+    };
     for id in &ids {
         // It may have ended by itself.
         let _ = connection.query_drop(format!("KILL {id}")).await;
@@ -303,7 +308,7 @@ async fn mysql_pages_keep_their_index_on_a_skewed_table() {
             ("LIST_ALL", "transactions_id"),
         ] {
             let statement = sql::all().find(|statement| statement.name == name).unwrap();
-            let text = format!("EXPLAIN {}", statement.my);
+            let text = format!("EXPLAIN FORMAT = TRADITIONAL {}", statement.my);
             let path = if name == "LIST_ALL" {
                 [0; 16]
             } else {

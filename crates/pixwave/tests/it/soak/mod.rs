@@ -1,0 +1,268 @@
+//! The soak: every role in processes of its own, some thousand payments, and one after the other
+//! everything that they stand on is taken away. `cargo xtask test soak` runs it; it takes minutes.
+//!
+//! What people ask for comes from one seed, and what breaks comes at fixed shares of it, so that two
+//! runs do the same as far as processes and their timing allow.
+
+mod load;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testkit::{mariadb, redis, wait_until};
+
+use crate::child::{ServerProcess, free_port, pixwave};
+use crate::client::{Client, cents, string};
+use crate::fleet::{Fleet, customer, fund, leave};
+use load::{Customer, Load, PATIENCE, wishes};
+
+const SEED: u64 = 20_261_126;
+const WISHES: usize = 3_000;
+const PEOPLE: usize = 16;
+/// Wishes under way at once.
+const AT_ONCE: usize = 12;
+/// What each person begins with.
+const BEGINNING: i64 = 450_000;
+/// Longer than a job's lease.
+const FREEZE: Duration = Duration::from_secs(45);
+
+/// Waits until so many per cent of the wishes have been fulfilled.
+async fn reached(load: &Load, percent: usize) {
+    let wanted = load.wishes.len() * percent / 100;
+    let what = format!("{percent} % of the wishes");
+    wait_until(&what, Duration::from_secs(900), || async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        (load.done.load(Ordering::Relaxed) >= wanted).then_some(())
+    })
+    .await;
+}
+
+async fn fault(sandbox: &Client, fault: Value) {
+    sandbox
+        .put("/sandbox/gateways/efi/faults", &fault)
+        .expect(200)
+        .await;
+}
+
+/// The processes that may be killed.
+struct Staff<'a> {
+    fleet: &'a Fleet,
+    ports: [u16; 2],
+    payments: Vec<ServerProcess>,
+    workers: Vec<ServerProcess>,
+}
+
+impl Staff<'_> {
+    /// Takes away one thing after the other while wishes are fulfilled.
+    async fn suffer(&mut self, load: &Load, database: &mariadb::Server, redis: &redis::Server) {
+        reached(load, 8).await;
+        self.workers[0].kill();
+        self.workers[0] = self.fleet.start(&["worker"]).await;
+        reached(load, 16).await;
+        self.payments[0].kill();
+        self.payments[0] = self.fleet.start_at(self.ports[0], &["payments"]).await;
+        reached(load, 24).await;
+        assert_eq!(redis.ask(&["FLUSHALL"]).as_deref(), Some("+OK\r\n"));
+        reached(load, 30).await;
+        redis.kill();
+        reached(load, 38).await;
+        redis.start_again().await;
+        reached(load, 44).await;
+        database.stop().await;
+        database.start_again().await;
+        reached(load, 52).await;
+        database.kill();
+        database.start_again().await;
+        reached(load, 60).await;
+        self.workers[1].signal("STOP");
+        tokio::time::sleep(FREEZE).await;
+        self.workers[1].signal("CONT");
+        reached(load, 72).await;
+        fault(&load.sandbox, json!({"mode": "down"})).await;
+        reached(load, 82).await;
+        fault(&load.sandbox, json!({"mode": "healthy"})).await;
+        fault(
+            &load.sandbox,
+            json!({"operation": "payout", "mode": "drop_reply"}),
+        )
+        .await;
+        reached(load, 92).await;
+        fault(&load.sandbox, json!({"mode": "healthy"})).await;
+        reached(load, 100).await;
+    }
+}
+
+/// An operator with a session.
+async fn operator(fleet: &Fleet, accounts: &Client) -> String {
+    let who = ("olga@example.com", "a long password of hers");
+    let mut command = pixwave(&fleet.folder.0, &fleet.variables());
+    command.args(["operator", "add", who.0]);
+    let output = crate::child::typed(command, who.1).await;
+    assert!(output.status.success(), "{}", crate::child::stderr(&output));
+    let body = json!({"email": who.0, "password": who.1});
+    let session = accounts.post("/v1/sessions", &body).expect(201).await;
+    string(&session.body, "token")
+}
+
+async fn people(accounts: &Client, payments: &Client, sandbox: &Client) -> Vec<Customer> {
+    let mut people = Vec::new();
+    for _ in 0..PEOPLE {
+        let token = customer(accounts).await;
+        fund(payments, sandbox, &token, BEGINNING).await;
+        let wallets = payments.get("/v1/wallets").by(&token).await.list();
+        people.push(Customer {
+            wallet_id: string(&wallets[0], "id"),
+            token,
+            paid: Default::default(),
+        });
+    }
+    people
+}
+
+/// Each accepted request as it ended.
+async fn ends(load: &Load) -> Vec<Value> {
+    let accepted = load.accepted.lock().expect("not poisoned").clone();
+    let mut ended = Vec::new();
+    for one in &accepted {
+        let what = format!("the end of {}", one.id);
+        let end = wait_until(&what, PATIENCE, || async {
+            let seen = load.seen(one.who, &one.id).await?;
+            (seen["status"] != "pending").then_some(seen)
+        });
+        ended.push(end.await);
+    }
+    ended
+}
+
+/// The bank executed what is called paid, once, and nothing else.
+async fn bank_agrees(load: &Load, ended: &[Value], operator: (&Client, &str)) -> String {
+    let ledger = load.sandbox.get("/sandbox/ledger").await.body;
+    let entries = ledger["entries"].as_array().expect("entries");
+    let sums = |kind: &str| {
+        let of_kind = entries.iter().filter(|entry| entry["kind"] == kind);
+        let amounts: Vec<i64> = of_kind.map(|entry| cents(entry, "amount_cents")).collect();
+        (amounts.len(), amounts.iter().sum::<i64>())
+    };
+    let told = |kind: &str| {
+        let good = |end: &&Value| end["kind"] == kind && end["status"] == "success";
+        let amounts: Vec<i64> = ended
+            .iter()
+            .filter(good)
+            .map(|end| cents(end, "amount_cents"))
+            .collect();
+        (amounts.len(), amounts.iter().sum::<i64>())
+    };
+    assert_eq!(sums("sent"), told("payout"), "what left");
+    assert_eq!(sums("refund"), told("refund"), "what was given back");
+    let (charges, charged) = told("charge");
+    let begun = (PEOPLE, PEOPLE as i64 * BEGINNING);
+    assert_eq!(
+        sums("received"),
+        (charges + begun.0, charged + begun.1),
+        "what arrived"
+    );
+    let (monitor, token) = operator;
+    wait_until(
+        "our floats to be the gateways' balances",
+        PATIENCE,
+        || async {
+            let real = load.sandbox.get("/sandbox/balances").await.body;
+            let ours = monitor.get("/v1/gateways").by(token).await.list();
+            let equal = |gateway: &Value| {
+                let ours =
+                    cents(gateway, "float_available_cents") + cents(gateway, "float_blocked_cents");
+                cents(&real[&string(gateway, "name")], "balance_cents") == ours
+            };
+            ours.iter().all(equal).then_some(())
+        },
+    )
+    .await;
+    format!(
+        "{} sent, {} received, {} refunded at the bank",
+        sums("sent").0,
+        sums("received").0,
+        sums("refund").0
+    )
+}
+
+fn by_end(ended: &[Value]) -> BTreeMap<String, usize> {
+    let mut ends = BTreeMap::new();
+    for end in ended {
+        let name = format!("{} {}", string(end, "kind"), string(end, "stage"));
+        *ends.entry(name).or_default() += 1;
+    }
+    ends
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_of_everything_that_can_go_away() {
+    redis::with_server(|redis| async move {
+        let begun = Instant::now();
+        let (folder, ports) = (crate::harness::Folder::new(), [free_port(), free_port()]);
+        let database = mariadb::Server::start(&folder.0).await;
+        let fleet = Fleet::new(database.url(), ports[0], "0s").with("REDIS_URL", redis.url());
+        fleet.command(&["migrate"]).await;
+        let sandbox = fleet.start(&["sandbox"]).await;
+        let accounts = fleet.start(&["accounts"]).await;
+        let monitor = fleet.start(&["monitor"]).await;
+        let mut staff = Staff {
+            fleet: &fleet,
+            ports,
+            payments: vec![
+                fleet.start_at(ports[0], &["payments"]).await,
+                fleet.start_at(ports[1], &["payments"]).await,
+            ],
+            workers: vec![
+                fleet.start(&["worker"]).await,
+                fleet.start(&["worker"]).await,
+            ],
+        };
+        let clients: Vec<Client> = staff
+            .payments
+            .iter()
+            .map(|process| Client::new(&process.url))
+            .collect();
+        let (accounts_client, bank) = (Client::new(&accounts.url), Client::new(&sandbox.url));
+        let operator = operator(&fleet, &accounts_client).await;
+        let people = people(&accounts_client, &clients[0], &bank).await;
+        let load = Arc::new(Load::new(
+            people,
+            wishes(SEED, WISHES, PEOPLE),
+            clients,
+            bank,
+        ));
+        let started = Instant::now();
+        let asking: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let load = load.clone();
+                tokio::spawn(async move { load.run().await })
+            })
+            .collect();
+        staff.suffer(&load, &database, &redis).await;
+        for asking in asking {
+            asking.await.expect("no panic");
+        }
+        let asked_for = started.elapsed();
+        let ended = ends(&load).await;
+        let monitor_client = Client::new(&monitor.url);
+        let bank = bank_agrees(&load, &ended, (&monitor_client, &operator)).await;
+        fleet.command(&["check"]).await;
+        println!(
+            "soak: {WISHES} wishes under seed {SEED} in {} s, {} accepted, refused {:?}, asked again {}",
+            asked_for.as_secs(),
+            ended.len(),
+            load.refused.lock().expect("not poisoned"),
+            load.asked_again.load(Ordering::Relaxed),
+        );
+        println!("soak: {:?}", by_end(&ended));
+        println!("soak: {bank}; check passes; {} s in all", begun.elapsed().as_secs());
+        let processes = staff.payments.into_iter().chain(staff.workers);
+        for process in processes.chain([accounts, monitor, sandbox]) {
+            leave(process).await;
+        }
+    })
+    .await;
+}
