@@ -6,6 +6,7 @@
 
 mod database;
 mod install;
+mod moto;
 mod openapi;
 mod process;
 mod readme;

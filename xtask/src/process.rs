@@ -20,6 +20,7 @@ const PRODUCT_SETTINGS: &[&str] = &[
     "SANDBOX_",
     "SNS_",
     "SQS_",
+    "AWS_",
     "DB_",
     "HTTP_",
     "LOGSTASH_",

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::database::{Database, Kind, find_mysql};
 use crate::install::{self, CHROMIUM, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
+use crate::moto;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
 use crate::report::{Counts, Finished, counts_in, is_good, render};
@@ -49,6 +50,10 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "redis",
         run: redis,
+    },
+    Suite {
+        name: "aws",
+        run: aws,
     },
     Suite {
         name: "soak",
@@ -203,30 +208,38 @@ fn clippy(_: &Plan) -> Verdict {
 }
 
 /// The tests whose name holds `mysql` need a server and are the `mysql` suite, those with `redis` the
-/// `redis` suite, those with `soak` the `soak` suite; all others are `unit`.
+/// `redis` suite, those with `moto` the `aws` suite, those with `soak` the `soak` suite; all others are
+/// `unit`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leg {
     Unit,
     Mysql,
     Redis,
+    Moto,
     Soak,
 }
 
 impl Leg {
     const fn filter(self) -> &'static str {
         match self {
-            Leg::Unit => "not test(mysql) and not test(redis) and not test(soak)",
+            Leg::Unit => {
+                "not test(mysql) and not test(redis) and not test(moto) and not test(soak)"
+            }
             Leg::Mysql => "test(mysql)",
             Leg::Redis => "test(redis) and not test(mysql)",
+            Leg::Moto => "test(moto) and not test(mysql) and not test(redis)",
             Leg::Soak => "test(soak)",
         }
     }
 
     const fn words(self) -> &'static [&'static str] {
         match self {
-            Leg::Unit => &["--skip", "mysql", "--skip", "redis", "--skip", "soak"],
+            Leg::Unit => &[
+                "--skip", "mysql", "--skip", "redis", "--skip", "moto", "--skip", "soak",
+            ],
             Leg::Mysql => &["mysql"],
             Leg::Redis => &["redis", "--skip", "mysql"],
+            Leg::Moto => &["moto", "--skip", "mysql", "--skip", "redis"],
             Leg::Soak => &["soak", "--nocapture"],
         }
     }
@@ -336,6 +349,24 @@ fn redis(plan: &Plan) -> Verdict {
     Ok(judge(&outputs))
 }
 
+/// Each test starts an emulator of its own, which it may kill: the suite only says which program. No
+/// test knows of any host but this one.
+fn aws(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[PYTHON]) {
+        return Ok(skipped(reason));
+    }
+    let program = moto::ensure(&target_folder()?)?;
+    let mut commands = test_commands(plan, Leg::Moto);
+    commands.iter_mut().for_each(|command| {
+        command.env("PIXWAVE_TEST_MOTO_SERVER", &program);
+    });
+    let outputs = commands
+        .iter_mut()
+        .map(run_program)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(judge(&outputs))
+}
+
 /// Everything apart and one after the other taken away. It starts its own servers, to kill them.
 fn soak(plan: &Plan) -> Verdict {
     if let Err(reason) = install::ensure(&[MARIADB, REDIS]) {
@@ -363,6 +394,11 @@ fn build_programs() -> Result<PathBuf> {
         "--quiet",
     ]))?;
     ensure!(build.success, "the programs do not build");
+    Ok(target_folder()?.join("debug"))
+}
+
+/// Where cargo builds.
+fn target_folder() -> Result<PathBuf> {
     let metadata = capture(&mut cargo(&[
         "metadata",
         "--no-deps",
@@ -373,7 +409,7 @@ fn build_programs() -> Result<PathBuf> {
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names the target folder")?;
-    Ok(PathBuf::from(target).join("debug"))
+    Ok(PathBuf::from(target))
 }
 
 fn sdk(_: &Plan) -> Verdict {
@@ -589,9 +625,10 @@ mod tests {
     fn plain(leg: Leg) -> Vec<String> {
         let skip = |name: &str| ["--skip".to_owned(), name.to_owned()];
         match leg {
-            Leg::Unit => [skip("mysql"), skip("redis"), skip("soak")].concat(),
+            Leg::Unit => [skip("mysql"), skip("redis"), skip("moto"), skip("soak")].concat(),
             Leg::Mysql => vec!["mysql".to_owned()],
             Leg::Redis => [&["redis".to_owned()][..], &skip("mysql")].concat(),
+            Leg::Moto => [&["moto".to_owned()][..], &skip("mysql"), &skip("redis")].concat(),
             Leg::Soak => vec!["soak".to_owned(), "--nocapture".to_owned()],
         }
     }
@@ -605,10 +642,14 @@ mod tests {
         for (leg, filter) in [
             (
                 Leg::Unit,
-                "not test(mysql) and not test(redis) and not test(soak)",
+                "not test(mysql) and not test(redis) and not test(moto) and not test(soak)",
             ),
             (Leg::Mysql, "test(mysql)"),
             (Leg::Redis, "test(redis) and not test(mysql)"),
+            (
+                Leg::Moto,
+                "test(moto) and not test(mysql) and not test(redis)",
+            ),
             (Leg::Soak, "test(soak)"),
         ] {
             let commands = test_commands(&plan, leg);

@@ -24,6 +24,7 @@ mod wire;
 use std::sync::Arc;
 
 use app::context::App;
+use app::monitor::LiveView;
 use app::throttle::Throttle;
 use app::tries::Tries;
 use axum::Router;
@@ -47,6 +48,8 @@ pub struct ApiOptions {
     pub sign_in_limits: SignInLimits,
     /// Counts tries to sign in and up.
     pub tries: Arc<dyn Tries>,
+    /// What operators see live; whoever serves it sees to it that it is fed.
+    pub live: Arc<LiveView>,
     /// Writes out what was counted.
     pub metrics: Exposition,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
@@ -60,6 +63,7 @@ impl ApiOptions {
             areas: Area::ALL.to_vec(),
             sign_in_limits: SignInLimits::STANDARD,
             tries: Arc::new(app::tries::InProcess::default()),
+            live: Arc::default(),
             metrics: Arc::new(String::new),
             shutdown: None,
         }
@@ -71,6 +75,7 @@ impl ApiOptions {
 pub(crate) struct Api {
     app: App,
     throttle: Arc<Throttle>,
+    live: Arc<LiveView>,
     metrics: Exposition,
     shutdown: Option<watch::Receiver<bool>>,
 }
@@ -81,6 +86,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
     let api = Api {
         app,
         throttle: Arc::new(Throttle::new(options.sign_in_limits, options.tries)),
+        live: options.live,
         metrics: options.metrics,
         shutdown: options.shutdown,
     };

@@ -131,6 +131,7 @@ endpoints! {
     Monitor {
         operators::list_gateways,
         operators::change_gateway,
+        operators::show_live,
         operators::list_alerts,
         operators::list_jobs,
         operators::list_audit,

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use app::context::App;
+use app::monitor::{self, LiveView};
 use app::ports::runtime::BoxFuture;
 use app::ports::store::StoreError;
 use app::ports::webhooks::WebhookSender;
@@ -21,7 +22,7 @@ use futures::future::select;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, Events};
 use crate::metrics;
 use crate::roles::{Role, Roles};
 
@@ -43,12 +44,20 @@ pub struct Tasks {
     pub held: Held,
 }
 
+/// What the tasks share with the rest of the process.
+pub struct Beside {
+    /// The sender of webhooks, and how many endpoints it serves at once.
+    pub webhooks: (Arc<dyn WebhookSender>, usize),
+    /// What operators see live: the monitor feeds it.
+    pub live: Arc<LiveView>,
+}
+
 /// Starts what these roles do.
 pub fn start(
     app: &App,
     config: &Config,
     roles: &Roles,
-    webhooks: (Arc<dyn WebhookSender>, usize),
+    beside: Beside,
     stop: &watch::Receiver<bool>,
 ) -> Tasks {
     let mut tasks = Starter {
@@ -83,11 +92,13 @@ pub fn start(
         tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
         tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
-        tasks.webhooks(webhooks);
+        tasks.webhooks(beside.webhooks);
+        tasks.publish(&config.events);
     }
     if roles.has(Role::Monitor) {
         tasks.take_turns("queue", LOOK_AT_QUEUE, app::watch::look_at_queue);
         tasks.check(config.process.check_interval);
+        tasks.watch(&config.events, beside.live);
     }
     tasks.spawn("metrics", metrics::upkeep(stop.clone()).boxed());
     Tasks {
@@ -155,6 +166,45 @@ impl Starter {
         self.spawn("webhooks", deliver.boxed());
         self.spawn("webhook relay", relay::run(app, stop).boxed());
         self.take_turns("webhook sweeper", SWEEP_WEBHOOKS, app::webhooks::sweep);
+    }
+
+    /// Events to the topic, when one is configured: its place is held by one process at a time.
+    #[cfg(feature = "aws")]
+    fn publish(&mut self, events: &Events) {
+        let Some(address) = events.topic.clone() else {
+            return;
+        };
+        let (app, stop) = (self.app.clone(), self.stop.clone());
+        let settings = events.publishing.clone();
+        let publish = async move {
+            let topic = Arc::new(platform::aws::SnsTopic::open(address).await);
+            app::publishing::run(app, topic, settings, stop).await;
+        };
+        self.spawn("publishing", publish.boxed());
+    }
+
+    /// Without the feature, a configuration that names a topic is refused.
+    #[cfg(not(feature = "aws"))]
+    fn publish(&mut self, _: &Events) {}
+
+    /// Feeds the live view through the queue, when one is configured, else from the database.
+    fn watch(&mut self, events: &Events, live: Arc<LiveView>) {
+        let watch = monitor::Watch::new(self.app.clone(), live);
+        let stop = self.stop.clone();
+        let watching = match &events.queue {
+            #[cfg(feature = "aws")]
+            Some(address) => {
+                let address = address.clone();
+                let through_queue = async move {
+                    let queue = Arc::new(platform::aws::SqsQueue::open(address).await);
+                    monitor::queue::run(watch, queue, stop).await;
+                };
+                through_queue.boxed()
+            }
+            // Without the feature, a configuration that names a queue is refused.
+            _ => monitor::stream::run(watch, stop).boxed(),
+        };
+        self.spawn("live view", watching);
     }
 
     /// The checks read the whole ledger, so a start does not begin with them.

@@ -31,6 +31,7 @@ use api::ApiOptions;
 use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
+use app::monitor::LiveView;
 use app::ports::runtime::Runtime;
 use app::ports::webhooks::WebhookSender;
 use app::throttle::SignInLimits;
@@ -95,6 +96,8 @@ pub struct Running {
     pub app: App,
     /// The link to Redis, when it is configured.
     pub redis: Option<Arc<Link>>,
+    /// What operators see live.
+    pub live: Arc<LiveView>,
     /// Who may sign in, in the embedded mode.
     pub demo: Option<DemoCredentials>,
     sandbox: Option<Sandbox>,
@@ -202,6 +205,7 @@ async fn assemble(
     // Before any worker: what it may send depends on it.
     app.settle_epoch().await?;
     let (stop, stopping) = watch::channel(false);
+    let live = Arc::new(LiveView::default());
     let (closing, closed) = watch::channel(false);
     let (stage, stages) = watch::channel(Stage::Serving);
     let standard = ApiOptions::all();
@@ -218,6 +222,7 @@ async fn assemble(
     let options = ApiOptions {
         areas: roles.areas(),
         tries,
+        live: live.clone(),
         metrics: metrics::exposition(redis.clone()),
         shutdown: Some(closed),
         ..standard
@@ -231,13 +236,18 @@ async fn assemble(
     }
     let server = tokio::spawn(serve::serve(listener, router, stages));
     let webhooks = (webhooks, config.webhooks_at_once);
-    let tasks = tasks::start(&app, &config, &roles, webhooks, &stopping);
+    let beside = tasks::Beside {
+        webhooks,
+        live: live.clone(),
+    };
+    let tasks = tasks::start(&app, &config, &roles, beside, &stopping);
     Ok(Running {
         url,
         address,
         roles,
         app,
         redis,
+        live,
         demo,
         presence: sandbox
             .as_ref()

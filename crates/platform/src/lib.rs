@@ -1,5 +1,6 @@
-//! Adapters of what stands outside: Redis, which shares hints and counts between processes, and the
-//! servers of customers, to which webhooks are sent ([`WebhookClient`]).
+//! Adapters of what stands outside: Redis, which shares hints and counts between processes, the
+//! servers of customers, to which webhooks are sent ([`WebhookClient`]), and with the feature `aws` the
+//! topic and the queue of events there.
 //!
 //! Nothing of Redis is truth. What Redis holds may vanish at any moment and come back empty; everything
 //! has a twin in the process that takes over at once. [`RedisAddress`] says where it is, [`Link`]
@@ -10,6 +11,7 @@
 
 mod address;
 mod availability;
+pub mod aws;
 mod connect;
 mod examine;
 mod link;

@@ -70,6 +70,7 @@ pub(crate) fn is_of_locked(write: &OutboundWrite, locked: &OutboundLocked) -> bo
         OutboundWrite::InsertEndpoint(_)
         | OutboundWrite::EndTurn(_)
         | OutboundWrite::InsertDelivery(_)
+        | OutboundWrite::InsertRelay(_)
         | OutboundWrite::AdvanceRelay { .. } => true,
     }
 }
@@ -112,6 +113,10 @@ pub(crate) async fn apply(tx: &mut Tx, write: OutboundWrite) -> Done<()> {
                 row.id
             ];
             tx.exec_one(sql::SAVE_DELIVERY, args, "delivery").await
+        }
+        OutboundWrite::InsertRelay(row) => {
+            let args = args![row.name, row.position, row.token, row.leased_until];
+            tx.exec(sql::INSERT_RELAY, args).await.map(drop)
         }
         OutboundWrite::AdvanceRelay {
             lease,

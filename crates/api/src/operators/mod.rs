@@ -11,6 +11,7 @@ pub mod list_reviews;
 pub mod propose_outcome;
 pub mod resume_dispatch;
 pub mod show_dispatch;
+pub mod show_live;
 pub mod show_reconciliation;
 pub mod show_review;
 pub mod stream_events;

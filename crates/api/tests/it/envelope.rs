@@ -15,6 +15,7 @@ async fn every_refusal_is_a_problem_that_names_the_request() {
         ("PUT", "/v1/charges", StatusCode::METHOD_NOT_ALLOWED),
         ("POST", "/v1/charges", StatusCode::UNPROCESSABLE_ENTITY),
         ("GET", "/v1/audit", StatusCode::FORBIDDEN),
+        ("GET", "/v1/live", StatusCode::FORBIDDEN),
     ] {
         let answer = api
             .send(request(method, path, Some(SESSION), Body::from("{}")))

@@ -6,6 +6,7 @@ mod bad_input;
 mod description;
 mod envelope;
 mod inbound;
+mod live;
 mod statement;
 mod stream;
 mod world;

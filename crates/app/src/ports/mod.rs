@@ -6,6 +6,7 @@
 
 pub mod gateway;
 pub mod outbound;
+pub mod publisher;
 pub mod runtime;
 pub mod store;
 pub mod webhooks;

@@ -139,6 +139,8 @@ pub enum OutboundWrite {
     InsertDelivery(DeliveryRow),
     /// Absolute values of a locked delivery: its state, times, tries and log.
     SaveDelivery(DeliveryRow),
+    /// `UNIQUE(name)`.
+    InsertRelay(RelayRow),
     /// Compare-and-set on the position, only if the lease is still held; it is held until then.
     AdvanceRelay {
         lease: RelayLease,

@@ -3,6 +3,8 @@
 //! A line is `ok`, a `warning` about what works but should be better, or `FAILED`; one that failed
 //! fails the command. With a public address the gateways are told where to notify.
 
+mod events;
+
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -78,6 +80,7 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     configuration(config, &mut findings);
     check_database(config, &mut findings).await;
     check_redis(config, &mut findings).await;
+    events::check(config, &mut findings).await;
     match &config.gateways {
         Gateways::Sandbox(_) => check_sandbox(config, &mut findings).await,
         Gateways::Real(real) => check_gateways(config, real, &mut findings).await,

@@ -7,6 +7,7 @@
 
 mod behavior;
 mod database;
+mod events;
 mod gateways;
 mod http;
 mod log;
@@ -29,6 +30,7 @@ use store::Keyring;
 
 pub use behavior::{longest_pending, reais};
 pub use database::{Database, beside};
+pub use events::Events;
 pub use gateways::{Efi, Gateways, MercadoPago, RealGateways, SandboxPorts};
 pub use http::{Http, local_url};
 pub use log::{Log, LogFormat};
@@ -58,6 +60,8 @@ pub struct Config {
     pub jobs_at_once: usize,
     /// Webhook endpoints that are sent to at once.
     pub webhooks_at_once: usize,
+    /// Where events are published, and through which queue the monitor reads them.
+    pub events: Events,
     pub log: Log,
 }
 
@@ -96,8 +100,10 @@ impl Config {
 
     fn gather(variables: &Variables<'_>) -> Config {
         let gateway_http = gateways::read_limits(variables);
+        let http = Http::read(variables);
         let mut config = Config {
-            http: Http::read(variables),
+            events: events::read(variables, http.public_url.as_deref()),
+            http,
             database: Database::read(variables),
             redis: redis::read(variables),
             app_key: app_key(variables),

@@ -165,7 +165,13 @@ async fn other_peoples_things_do_not_exist(database: Database) {
         app.transactions(&bruno).await,
         Vec::<serde_json::Value>::new()
     );
-    for path in ["/v1/gateways", "/v1/alerts", "/v1/jobs", "/v1/audit"] {
+    for path in [
+        "/v1/gateways",
+        "/v1/alerts",
+        "/v1/jobs",
+        "/v1/audit",
+        "/v1/live",
+    ] {
         let refused = app.get(path).by(&bruno.token).expect(403).await;
         assert_eq!(refused.code(), "forbidden", "{path}");
     }

@@ -198,6 +198,22 @@ impl TestApp {
         .await
     }
 
+    /// With these settings and whatever else the test changes.
+    pub async fn with_change(
+        database: Database,
+        settings: Settings,
+        change: impl FnOnce(&mut Config),
+    ) -> TestApp {
+        TestApp::here(database, |config| {
+            config.settings = Settings {
+                call_limit: config.settings.call_limit,
+                ..settings
+            };
+            change(config);
+        })
+        .await
+    }
+
     async fn here(database: Database, change: impl FnOnce(&mut Config)) -> TestApp {
         let folder = Folder::new();
         let mut config = config(&folder, &database);
@@ -303,6 +319,14 @@ impl TestApp {
     pub fn redis(&self) -> std::sync::Arc<platform::Link> {
         match &self.server {
             Server::Here(running) => running.redis.clone().expect("it has one"),
+            Server::Apart(_) | Server::Stopped => panic!("the server is not in this process"),
+        }
+    }
+
+    /// What operators see live.
+    pub fn live(&self) -> std::sync::Arc<app::monitor::LiveView> {
+        match &self.server {
+            Server::Here(running) => running.live.clone(),
             Server::Apart(_) | Server::Stopped => panic!("the server is not in this process"),
         }
     }

@@ -49,9 +49,12 @@ mod fleet;
 mod harness;
 mod invariants;
 mod metrics;
+#[cfg(feature = "aws")]
+mod moto;
 mod oracle;
 mod pages;
 mod payouts;
+mod publishing;
 mod receiver;
 mod reconciliations;
 mod redis;

@@ -59,6 +59,7 @@ statements! {
     RELAY: relays, "SELECT name, position, token, leased_until FROM relays WHERE name = ?";
     LOCK_RELAY: relays, "SELECT name, position, token, leased_until FROM relays WHERE name = ? FOR UPDATE",
         sqlite "SELECT name, position, token, leased_until FROM relays WHERE name = ?";
+    INSERT_RELAY: relays, "INSERT INTO relays (name, position, token, leased_until) VALUES (?, ?, ?, ?)";
     CLAIM_RELAY: relays, "UPDATE relays SET token = token + 1, leased_until = ? WHERE name = ?";
     // The caller's clock says until when; leases are liveness only.
     ADVANCE_RELAY: relays, "UPDATE relays SET position = ?, leased_until = ? WHERE name = ? AND token = ? AND position = ?";

@@ -70,6 +70,7 @@ suites! {
     reviews::proposals_and_losses_have_their_rules,
     outbound::endpoints_keep_what_they_are_and_give_their_slot_back,
     outbound::a_relay_is_held_by_one_and_moves_once,
+    outbound::a_relay_is_opened_once_where_it_is_told,
     outbound::an_endpoint_is_due_with_its_first_delivery,
     outbound::a_lapsed_lease_of_an_endpoint_goes_to_another,
     outbound::endpoints_are_shared_by_workers_once_each,

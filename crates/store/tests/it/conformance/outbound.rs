@@ -238,6 +238,32 @@ pub async fn a_relay_is_held_by_one_and_moves_once(environment: Arc<Environment>
     assert!(matches!(unknown, Err(StoreError::Corrupt(_))));
 }
 
+pub async fn a_relay_is_opened_once_where_it_is_told(environment: Arc<Environment>) {
+    let store = environment.port();
+    let outbound = &environment.store;
+    let row = RelayRow {
+        name: "topic".to_owned(),
+        position: 7,
+        token: 0,
+        leased_until: None,
+    };
+    let open = |position| {
+        let row = RelayRow {
+            position,
+            ..row.clone()
+        };
+        vec![out(OutboundWrite::InsertRelay(row))]
+    };
+    put(store, open(7)).await;
+    assert_eq!(
+        refusal(store, open(9)).await,
+        StoreError::Conflict("relays.name")
+    );
+    assert_eq!(outbound.relay("topic").await.unwrap(), Some(row));
+    let claimed = outbound.claim_relay("topic", environment.now(), LONG).await;
+    assert_eq!(claimed.unwrap().unwrap().position, 7);
+}
+
 pub async fn an_endpoint_is_due_with_its_first_delivery(environment: Arc<Environment>) {
     let store = environment.port();
     let outbound = &environment.store;
