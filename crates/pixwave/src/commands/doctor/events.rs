@@ -141,7 +141,13 @@ mod tests {
     async fn what_waits_is_told_for_every_reader_that_has_begun() {
         let folder = Folder::new();
         let config = config(&folder, &[]);
-        wire::start(config.clone()).await.unwrap().shutdown().await;
+        let running = wire::start(config.clone()).await.unwrap();
+        let limit = std::time::Duration::from_secs(20);
+        testkit::wait_until("the monitor's first look", limit, || async {
+            running.app.lag("monitor").await.unwrap()
+        })
+        .await;
+        running.shutdown().await;
         let mut findings = Findings::default();
         check(&config, &mut findings).await;
         let lines = findings.lines().join("\n");
