@@ -5,8 +5,8 @@
 //! to the log under the same trace id and nowhere else.
 
 use app::commands::{
-    ApiKeyRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, ReviewRefusal, SignInRefusal,
-    SignUpRefusal,
+    ApiKeyRefusal, BlockRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, RetryJobRefusal,
+    ReviewRefusal, SignInRefusal, SignUpRefusal,
 };
 use app::ports::store::StoreError;
 use axum::response::{IntoResponse, Response};
@@ -51,6 +51,7 @@ codes! {
     NotInReview = "not_in_review", CONFLICT, "The payment is not in review";
     ProposalClosed = "proposal_closed", CONFLICT, "The proposal is not open any more";
     EvidenceChanged = "evidence_changed", CONFLICT, "More is known than when it was proposed";
+    JobNotDead = "job_not_dead", CONFLICT, "Only a dead job is taken up again";
     AlreadyDispatched = "already_dispatched", CONFLICT, "The transaction can no longer be cancelled";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is above 256 KiB";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields cannot be accepted";
@@ -348,6 +349,29 @@ impl From<CancelRefusal> for Problem {
                 )
             },
             CancelRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RetryJobRefusal> for Problem {
+    fn from(refusal: RetryJobRefusal) -> Problem {
+        match refusal {
+            RetryJobRefusal::NotDead => {
+                Problem::new(Code::JobNotDead, "There is no dead job with this id.")
+            }
+            RetryJobRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BlockRefusal> for Problem {
+    fn from(refusal: BlockRefusal) -> Problem {
+        match refusal {
+            BlockRefusal::NotFound => Problem::not_found(),
+            BlockRefusal::OwnAccount => {
+                Problem::new(Code::Forbidden, "Nobody blocks their own account.")
+            }
+            BlockRefusal::Store(error) => error.into(),
         }
     }
 }

@@ -44,6 +44,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0003_disputes.sql"),
         lite: include_str!("../migrations/sqlite/0003_disputes.sql"),
     },
+    Migration {
+        version: 7,
+        name: "console",
+        my: include_str!("../migrations/mysql/0007_console.sql"),
+        lite: include_str!("../migrations/sqlite/0007_console.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -253,7 +253,9 @@ id!(
     TransactionId,
     PayInId,
     ProposalId,
-    domain::ids::ApiKeyId
+    domain::ids::ApiKeyId,
+    domain::ids::JobId,
+    domain::ids::UserId
 );
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {

@@ -1,11 +1,14 @@
 //! What operators see and decide, and the stream of events.
 
 pub mod approve_outcome;
+pub mod block_user;
 pub mod list_alerts;
 pub mod list_audit;
 pub mod list_gateways;
 pub mod list_jobs;
 pub mod list_reviews;
 pub mod propose_outcome;
+pub mod retry_job;
 pub mod show_review;
 pub mod stream_events;
+pub mod unblock_user;

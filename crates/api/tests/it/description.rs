@@ -63,6 +63,8 @@ pub fn sample_path(path: &str) -> String {
             return path.replace("{id}", &WALLET.to_string());
         }
         path if path.starts_with("/v1/api-keys") => "key",
+        path if path.starts_with("/v1/jobs") => "job",
+        path if path.starts_with("/v1/users") => "usr",
         _ => "txn",
     };
     path.replace("{id}", &format!("{prefix}_{id}"))
