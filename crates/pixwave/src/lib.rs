@@ -24,6 +24,7 @@ pub mod floats;
 pub mod lifecycle;
 pub mod logs;
 pub mod output;
+pub mod panel;
 pub mod presence;
 pub mod runtime;
 pub mod serve;

@@ -31,6 +31,7 @@ use app::availability::{Availability, InProcess};
 use app::context::App;
 use app::guards::Guards;
 use app::ports::runtime::Runtime;
+use app::samples::{self, Samples};
 use app::throttle::SignInLimits;
 use app::tries::Tries;
 use domain::gateway::{Gateway, Operation};
@@ -43,12 +44,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
-use web::WebOptions;
+use web::{PlayedGateways, WebOptions};
 
 use crate::clients::{self, Clients};
 use crate::config::{Config, Gateways, SandboxPorts, beside, local_url};
 use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
+use crate::panel::Panel;
 use crate::presence::Presence;
 use crate::runtime::SystemRuntime;
 use crate::{app_key, serve};
@@ -162,7 +164,15 @@ async fn assemble(
         )),
         None => standard.tries,
     };
-    let pages = pages(&app, &tries, &stopping, demo.as_ref(), sandbox.as_ref());
+    let samples = Arc::new(Samples::default());
+    let people = demo.as_ref().zip(sandbox.as_ref());
+    let pages = pages(
+        &app,
+        &tries,
+        &stopping,
+        (people, sandbox.as_ref()),
+        &samples,
+    );
     let options = ApiOptions {
         tries,
         shutdown: Some(stopping.clone()),
@@ -173,7 +183,7 @@ async fn assemble(
         router = router.merge(sandbox.control_router());
     }
     let server = tokio::spawn(serve::serve(listener, router, stopping.clone()));
-    let tasks = start_tasks(&app, config.jobs_at_once, &stopping);
+    let tasks = start_tasks(&app, config.jobs_at_once, &stopping, samples);
     Ok(Running {
         url,
         address,
@@ -192,21 +202,25 @@ async fn assemble(
     })
 }
 
-/// The wallet in the browser; tries to sign in count together with those at the API.
+/// The wallet and the console in the browser; tries to sign in count together with those at the API.
 fn pages(
     app: &App,
     tries: &Arc<dyn Tries>,
     stopping: &watch::Receiver<bool>,
-    demo: Option<&DemoCredentials>,
-    sandbox: Option<&Sandbox>,
+    (demo, sandbox): (Option<(&DemoCredentials, &Sandbox)>, Option<&Sandbox>),
+    samples: &Arc<Samples>,
 ) -> axum::Router {
-    let demo = demo.zip(sandbox).map(|(people, sandbox)| {
+    let demo = demo.map(|(people, sandbox)| {
         let control = sandbox.control_router();
         people.for_pages(Arc::new(move |id| {
             Box::pin(pay_in_sandbox(control.clone(), id))
         }))
     });
+    let panel = sandbox
+        .map(|sandbox| -> Arc<dyn PlayedGateways> { Arc::new(Panel(sandbox.control_router())) });
     let options = WebOptions {
+        panel,
+        samples: samples.clone(),
         sign_in_limits: SignInLimits::STANDARD,
         tries: tries.clone(),
         demo,
@@ -350,6 +364,7 @@ fn start_tasks(
     app: &App,
     jobs_at_once: usize,
     stop: &watch::Receiver<bool>,
+    samples: Arc<Samples>,
 ) -> JoinSet<&'static str> {
     use app::worker::{repeat, repeat_on_bell, work};
     let mut tasks = JoinSet::new();
@@ -397,6 +412,11 @@ fn start_tasks(
         app::sweeper::scan_reversals,
     );
     start("reversals", Box::pin(scan));
+    let look = repeat(app(), "samples", samples::EVERY, stop(), move |app| {
+        let samples = samples.clone();
+        async move { samples.take(&app).await }
+    });
+    start("samples", Box::pin(look));
     tasks
 }
 
