@@ -32,6 +32,10 @@ pub const NODE: Need = Need {
     test: "command -v node && command -v npm",
     packages: &["nodejs", "npm"],
 };
+pub const CHROMIUM: Need = Need {
+    test: "test -x /usr/bin/chromium",
+    packages: &["chromium"],
+};
 pub const PYTHON: Need = Need {
     test: "python3 -c 'import venv, ensurepip'",
     packages: &["python3", "python3-venv"],

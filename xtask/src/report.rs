@@ -113,7 +113,9 @@ fn summary_line(line: &str) -> Option<Counts> {
             skipped: number(rest, "ignored"),
         });
     }
-    let rest = line.strip_prefix("sdk: ")?;
+    let rest = line
+        .strip_prefix("sdk: ")
+        .or_else(|| line.strip_prefix("e2e: "))?;
     Some(Counts {
         passed: number(rest, "passed"),
         failed: number(rest, "failed"),

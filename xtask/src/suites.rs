@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::install::{self, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
+use crate::install::{self, CHROMIUM, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
 use crate::mariadb::Mariadb;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
@@ -57,6 +57,10 @@ const SUITES: &[Suite] = &[
     Suite {
         name: "sim",
         run: sim,
+    },
+    Suite {
+        name: "e2e",
+        run: e2e,
     },
     Suite {
         name: "demo",
@@ -405,6 +409,39 @@ fn fresh_seed() -> Result<u64> {
     )?;
     let digits = tree.trim().get(..12).context("git names the tree")?;
     u64::from_str_radix(digits, 16).context("a tree's name is hexadecimal")
+}
+
+/// How long the browser may take, in seconds.
+const E2E_LIMIT: &str = "300";
+
+/// The wallet in a real browser. With `--full` the pictures of the README are drawn anew.
+fn e2e(plan: &Plan) -> Verdict {
+    if let Err(reason) = install::ensure(&[NODE, CHROMIUM]) {
+        return Ok(skipped(reason));
+    }
+    let programs = build_programs()?;
+    let tests = root().join("tests/e2e");
+    // Kept from run to run: it holds the unpacked packages.
+    let work = programs.join("../e2e");
+    std::fs::create_dir_all(&work)?;
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(tests.join(name), work.join(name))?;
+    }
+    let install = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+    let installed = run_program(command("npm").args(install).current_dir(&work))?;
+    if !installed.success {
+        return Ok(skipped("its packages cannot be installed"));
+    }
+    let mut browse = command("timeout");
+    browse
+        .args([E2E_LIMIT, "node"])
+        .arg(tests.join("wallet.cjs"))
+        .arg(programs.join("pixwave"))
+        .env("NODE_PATH", work.join("node_modules"));
+    if plan.full {
+        browse.arg(root().join("docs/images"));
+    }
+    Ok(judge(&[run_program(&mut browse)?]))
 }
 
 /// The tour judges itself by its exit code; one that tells nothing has shown nothing.

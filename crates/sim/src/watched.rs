@@ -280,6 +280,7 @@ reads! {
     user_by_tax_id(tax_id: &str) -> Option<UserRow>;
     session_by_token_hash(hash: &[u8; 32]) -> Option<SessionRow>;
     api_key_by_secret_hash(hash: &[u8; 32]) -> Option<ApiKeyRow>;
+    sessions_of(user: UserId) -> Vec<SessionRow>;
     api_keys_of(user: UserId) -> Vec<ApiKeyRow>;
     wallet(id: WalletId) -> Option<WalletRow>;
     wallets_of(user: UserId) -> Vec<WalletRow>;

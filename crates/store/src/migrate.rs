@@ -45,6 +45,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         lite: include_str!("../migrations/sqlite/0003_disputes.sql"),
     },
     Migration {
+        version: 6,
+        name: "sessions",
+        my: include_str!("../migrations/mysql/0006_sessions.sql"),
+        lite: include_str!("../migrations/sqlite/0006_sessions.sql"),
+    },
+    Migration {
         version: 7,
         name: "console",
         my: include_str!("../migrations/mysql/0007_console.sql"),

@@ -326,6 +326,10 @@ impl Store for SqlStore {
         query!(self, Statement, [] people::api_key(&hash))
     }
 
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>, StoreError> {
+        query!(self, Statement, [] people::sessions_of(user))
+    }
+
     async fn api_keys_of(&self, user: UserId) -> Result<Vec<ApiKeyRow>, StoreError> {
         query!(self, Statement, [] people::api_keys_of(user))
     }

@@ -16,10 +16,16 @@ async function refresh() {
     const next = fresh.getElementById(part.id);
     if (!next || bare(next) === bare(part)) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-    if (next.dataset.moment !== part.dataset.moment) next.classList.add("arrived");
+    const arrived = next.dataset.moment !== part.dataset.moment;
     const opened = part.querySelector("details[open]");
     if (opened) next.querySelector("details")?.setAttribute("open", "");
     part.replaceWith(document.adoptNode(next));
+    if (arrived) {
+      // What people wait for is brought into sight.
+      next.classList.add("arrived");
+      next.scrollIntoView({ block: "center" });
+      document.getElementById("said").textContent = next.dataset.moment;
+    }
     if (focused) document.getElementById(focused)?.focus();
     equip(next);
   }
@@ -42,23 +48,38 @@ function listen() {
   const address = document.body.dataset.live;
   if (!address) return;
   const only = document.body.querySelector("[data-transaction]")?.dataset.transaction;
-  const source = new EventSource(address);
   const notice = document.getElementById("notice");
+  let source = null;
   let lost = null;
-  source.addEventListener("change", (event) => {
-    if (!only || event.data === only || document.body.querySelector(`[data-related~="${CSS.escape(event.data)}"]`)) refreshSoon();
-  });
-  source.addEventListener("open", () => {
-    if (lost) { lost.remove(); lost = null; refreshSoon(); }
-  });
-  source.addEventListener("error", () => {
-    if (lost || document.hidden) return;
-    lost = document.createElement("p");
-    lost.className = "notice notice--doubt";
-    lost.textContent = document.body.dataset.lost;
-    notice.append(lost);
+  const concerns = (id) =>
+    !only || id === only || document.body.querySelector(`[data-related~="${CSS.escape(id)}"]`);
+  const open = () => {
+    source?.close();
+    source = new EventSource(address);
+    source.addEventListener("change", (event) => {
+      if (concerns(event.data)) refreshSoon();
+    });
+    source.addEventListener("open", () => {
+      if (lost) { lost.remove(); lost = null; refreshSoon(); }
+    });
+    source.addEventListener("error", () => {
+      if (lost || document.hidden) return;
+      lost = document.createElement("p");
+      lost.className = "notice notice--doubt";
+      lost.textContent = document.body.dataset.lost;
+      notice.append(lost);
+    });
+  };
+  open();
+  // A page that nobody sees holds no connection; when it is seen again it is made up to date.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) source.close();
+    else { open(); refreshSoon(); }
   });
   addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) { open(); refreshSoon(); }
+  });
 }
 
 async function copy(button) {
@@ -112,6 +133,8 @@ async function more(link) {
   if (!next) return;
   const holder = document.createElement("div");
   holder.append(...document.adoptNode(next).childNodes);
+  // A list that has grown is not cut back to its first page by a change.
+  document.getElementById("rows").removeAttribute("data-part");
   link.parentElement.replaceWith(...holder.childNodes);
   equip(document.getElementById("rows"));
 }
@@ -161,8 +184,13 @@ function repeat() {
 equip(document);
 listen();
 repeat();
-// A page that comes back from the browser's memory is up to date again, and its forms can be sent.
+// The forms of a page that comes back from the browser's memory can be sent again: each carries the
+// key under which it moves money once.
 addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
+  if (!event.persisted) return;
+  for (const form of $$("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of $$("[aria-disabled]", form)) button.removeAttribute("aria-disabled");
+  }
 });
 (document.querySelector("[aria-invalid]") ?? document.querySelector("[data-first]"))?.focus();

@@ -38,6 +38,7 @@ notices! {
     Cancelled = "cancelled", cancelled;
     TooLateToCancel = "too_late_to_cancel", too_late_to_cancel;
     NotConfirmedYet = "not_confirmed_yet", not_confirmed_yet;
+    SessionsEnded = "sessions_ended", sessions_ended;
     KeyRevoked = "key_revoked", key_revoked;
     SimulationFailed = "simulation_failed", simulation_failed;
     Proposed = "proposed", proposed;

@@ -324,6 +324,9 @@ impl Store for Shelf {
     async fn user_by_tax_id(&self, _: &str) -> Result<Option<UserRow>, StoreError> {
         Err(absent())
     }
+    async fn sessions_of(&self, _: UserId) -> Result<Vec<SessionRow>, StoreError> {
+        Err(absent())
+    }
     async fn api_keys_of(&self, _: UserId) -> Result<Vec<ApiKeyRow>, StoreError> {
         Err(absent())
     }

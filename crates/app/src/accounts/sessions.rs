@@ -4,9 +4,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use domain::ids::SessionId;
 use domain::time::Moment;
 
-use super::normalized_email;
 use super::passwords::DUMMY_HASH;
 use super::tokens::{TokenKind, new_token, token_hash};
+use super::{audit, normalized_email};
 use crate::commands::{Caller, NewSession, Scope, SignInRefusal};
 use crate::context::App;
 use crate::ports::store::{ApiKeyRow, SessionRow, StoreError, UserRole, UserRow, Write};
@@ -56,6 +56,39 @@ impl App {
     pub async fn sign_out(&self, session: SessionId) -> Result<(), StoreError> {
         self.write_all("sign_out", vec![Write::DeleteSession(session)])
             .await
+    }
+
+    /// The caller's open sessions, the newest first.
+    pub async fn sessions(&self, caller: &Caller) -> Result<Vec<SessionRow>, StoreError> {
+        let now = self.now();
+        let mut sessions = self.store.sessions_of(caller.user_id).await?;
+        sessions.retain(|session| session_is_open(session, now));
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+        Ok(sessions)
+    }
+
+    /// Ends all sessions of the caller but the one that asks.
+    pub async fn end_other_sessions(&self, caller: &Caller) -> Result<(), StoreError> {
+        let sessions = self.store.sessions_of(caller.user_id).await?;
+        let others = sessions
+            .iter()
+            .filter(|session| Some(session.id) != caller.session_id);
+        let mut writes: Vec<Write> = others
+            .map(|session| Write::DeleteSession(session.id))
+            .collect();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let seed = self.ids();
+        let actor = caller.user_id.to_string();
+        writes.push(audit(
+            &mut seed.start(),
+            &seed,
+            &actor,
+            "sessions.ended",
+            actor.clone(),
+        ));
+        self.write_all("end_other_sessions", writes).await
     }
 
     /// Who presents this token; `None` when it is unknown, expired or revoked, or its owner blocked.

@@ -231,7 +231,7 @@ mod tests {
         let decoded = decoded(&code(None)).unwrap();
         assert_eq!(information(&decoded).as_deref(), Some("Pedido 7"));
         let payee = payee(&order, Some(&decoded)).unwrap();
-        assert_eq!(payee.name.as_deref(), Some("Ana"));
+        assert_eq!(payee.name.as_deref(), Some("ANA"));
     }
 
     #[test]

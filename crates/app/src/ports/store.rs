@@ -681,6 +681,8 @@ pub trait Store: Send + Sync + 'static {
         &self,
         hash: &[u8; 32],
     ) -> Result<Option<ApiKeyRow>, StoreError>;
+    /// A user's sessions, ended ones not yet forgotten included, by id.
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionRow>, StoreError>;
     async fn api_keys_of(&self, user: UserId) -> Result<Vec<ApiKeyRow>, StoreError>;
     async fn wallet(&self, id: WalletId) -> Result<Option<WalletRow>, StoreError>;
     async fn wallets_of(&self, user: UserId) -> Result<Vec<WalletRow>, StoreError>;

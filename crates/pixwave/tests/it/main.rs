@@ -42,6 +42,7 @@ mod faults;
 mod harness;
 mod invariants;
 mod oracle;
+mod pages;
 mod payouts;
 mod redis;
 mod refunds;

@@ -39,6 +39,10 @@ pub(crate) async fn session(tx: &mut Tx, hash: &[u8; 32]) -> Done<Option<Session
     one(tx, people::SESSION_BY_TOKEN, args![hash], rows::session).await
 }
 
+pub(crate) async fn sessions_of(tx: &mut Tx, user: UserId) -> Done<Vec<SessionRow>> {
+    many(tx, people::SESSIONS_OF, args![user], rows::session).await
+}
+
 pub(crate) async fn api_key(tx: &mut Tx, hash: &[u8; 32]) -> Done<Option<ApiKeyRow>> {
     one(tx, people::API_KEY_BY_SECRET, args![hash], rows::api_key).await
 }

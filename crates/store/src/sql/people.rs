@@ -41,6 +41,8 @@ statements! {
     DELETE_SESSIONS_OF: sessions, "DELETE FROM sessions WHERE user_id = ?";
     SESSION_BY_TOKEN: sessions, "SELECT id, user_id, token_hash, created_at, expires_at FROM sessions WHERE token_hash = ?";
 
+    SESSIONS_OF: sessions, "SELECT id, user_id, token_hash, created_at, expires_at FROM sessions WHERE user_id = ? ORDER BY id";
+
     INSERT_API_KEY: api_keys, "INSERT INTO api_keys (id, user_id, name, scopes, secret_hash, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
     // A key once revoked keeps its first time.
     REVOKE_API_KEY: api_keys, "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ? AND user_id = ?";

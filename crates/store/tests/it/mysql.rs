@@ -151,7 +151,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             (report.from, report.applied),
-            (1, vec!["review", "disputes", "console"])
+            (1, vec!["review", "disputes", "sessions", "console"])
         );
         let store = open(&config, keyring()).await.unwrap();
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

@@ -1,7 +1,7 @@
-//! `/app/conta`: who the account is, what may still be sent, and API keys.
+//! `/app/conta`: who the account is, what may still be sent, where it is open, and API keys.
 
 use app::commands::{ApiKeyRefusal, NewApiKey, Scope};
-use app::ports::store::ApiKeyRow;
+use app::ports::store::{ApiKeyRow, SessionRow};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -26,6 +26,7 @@ struct AccountPage {
     shell: Shell,
     t: &'static Texts,
     facts: Vec<Fact>,
+    sessions: Vec<Session>,
     keys: Vec<Key>,
     /// The secret of the key that was just made.
     secret: Option<String>,
@@ -33,6 +34,13 @@ struct AccountPage {
     /// Value, label, whether it is chosen.
     scopes: Vec<(&'static str, &'static str, bool)>,
     wrong_scopes: Option<&'static str>,
+}
+
+struct Session {
+    since: String,
+    until: String,
+    /// The one that looks.
+    is_this: bool,
 }
 
 struct Key {
@@ -95,6 +103,7 @@ fn page(
     };
     AccountPage {
         facts,
+        sessions: Vec::new(),
         keys: keys.iter().rev().map(key).collect(),
         secret: None,
         name: Field::new("name", t.account.key_name, Input::Text)
@@ -149,14 +158,38 @@ async fn draw(
     typed: &Pairs,
     wrong: Wrong,
 ) -> Result<AccountPage, Stop> {
-    let keys = web.app.api_keys(&holder.signed.caller).await?;
+    let caller = &holder.signed.caller;
+    let keys = web.app.api_keys(caller).await?;
+    let open = web.app.sessions(caller).await?;
     let shell = Shell::signed(web, &holder.signed, Place::Account);
-    Ok(page(shell, facts(web, holder), &keys, typed, wrong))
+    let (t, language) = (shell.t, shell.language);
+    let session = |row: &SessionRow| Session {
+        since: fill(
+            t.account.session_since,
+            &[&format::moment(row.created_at, language)],
+        ),
+        until: fill(
+            t.account.session_until,
+            &[&format::moment(row.expires_at, language)],
+        ),
+        is_this: Some(row.id) == caller.session_id,
+    };
+    Ok(AccountPage {
+        sessions: open.iter().map(session).collect(),
+        ..page(shell, facts(web, holder), &keys, typed, wrong)
+    })
 }
 
 pub async fn show(State(web): State<Web>, holder: Holder) -> Result<Response, Stop> {
     let page = draw(&web, &holder, &Pairs::default(), Wrong::default()).await?;
     Ok(shell::ok(&page))
+}
+
+/// `POST /app/conta/sessoes`: all sessions but this one end.
+pub async fn end_others(State(web): State<Web>, signed: Signed, _: Form) -> Result<Response, Stop> {
+    web.app.end_other_sessions(&signed.caller).await?;
+    let back = Redirect::to("/app/conta").into_response();
+    Ok(Notice::SessionsEnded.on(back, web.secure))
 }
 
 /// `POST /app/conta/chaves`: a key, whose secret is shown this once.

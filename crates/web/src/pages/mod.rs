@@ -46,6 +46,7 @@ pub fn routes() -> Router<Web> {
         .route("/app/transacoes", get(history::show))
         .route("/app/extrato", get(statement::show))
         .route("/app/conta", get(account::show))
+        .route("/app/conta/sessoes", post(account::end_others))
         .route("/app/conta/chaves", post(account::create_key))
         .route("/app/conta/chaves/{id}/revogar", post(account::revoke_key))
         .route("/app/transacoes/{id}", get(detail::show))

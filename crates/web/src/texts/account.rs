@@ -26,6 +26,11 @@ catalogue! {
         revoke_short: "Revogar" | "Revoke";
         revoked: "Revogada" | "Revoked";
         secret: "Sua nova chave" | "Your new key";
+        sessions: "Sessões abertas" | "Open sessions";
+        this_one: "Esta sessão" | "This session";
+        session_since: "Desde {}" | "Since {}";
+        session_until: "Até {}" | "Until {}";
+        end_others: "Encerrar as outras" | "End the others";
         secret_once: "Copie agora: ela não será mostrada de novo." | "Copy it now: it will not be shown again.";
     }
 }

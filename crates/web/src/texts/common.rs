@@ -12,7 +12,7 @@ catalogue! {
         today: "Hoje" | "Today";
         yesterday: "Ontem" | "Yesterday";
         demo_short: "Demonstração" | "Demonstration";
-        demo: "Ambiente de demonstração: nenhum dinheiro real se move." | "Demonstration: no real money moves.";
+        demo: "Demonstração: nenhum dinheiro real se move." | "Demonstration: no real money moves.";
         language_name: "English" | "Português";
         language_switch: "Mudar para inglês" | "Switch to Portuguese";
         theme: "Tema" | "Theme";
@@ -34,6 +34,7 @@ catalogue! {
         cancelled: "Cancelado." | "Cancelled.";
         too_late_to_cancel: "Não dá mais para cancelar: já está em andamento." | "Too late to cancel: it is under way.";
         not_confirmed_yet: "O cancelamento ainda não foi confirmado. Tente de novo em instantes." | "The cancellation is not confirmed yet. Try again in a moment.";
+        sessions_ended: "As outras sessões foram encerradas." | "The other sessions have been ended.";
         key_revoked: "A chave foi revogada." | "The key has been revoked.";
         simulation_failed: "O pagamento simulado não foi aceito." | "The simulated payment was not accepted.";
         proposed: "Proposta guardada. Outra pessoa precisa aprovar." | "Proposal stored. Another person must approve it.";

@@ -3,6 +3,8 @@
 catalogue! {
     History {
         title: "Atividade" | "Activity";
+        filters: "Filtrar e buscar" | "Filter and search";
+        list: "Movimentações" | "Movements";
         kind: "Tipo" | "Kind";
         any_kind: "Todos" | "All";
         received: "Cobranças" | "Charges";

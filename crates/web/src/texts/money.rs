@@ -36,6 +36,7 @@ catalogue! {
         submit: "Continuar" | "Continue";
         review: "Confira antes de pagar" | "Check before you pay";
         to: "Para" | "To";
+        key_kind: "Tipo de chave" | "Kind of key";
         message: "Mensagem" | "Message";
         fee: "Tarifa" | "Fee";
         free: "Grátis" | "Free";
@@ -57,7 +58,7 @@ catalogue! {
         seen_code_amount: "Código Pix de {}: {}." | "Pix code of {}: {}.";
         unreadable: "Isto não parece uma chave ou um código Pix." | "This is neither a Pix key nor a Pix code.";
         unreadable_code: "Este código está incompleto ou foi alterado. Copie de novo." | "This code is incomplete or altered. Copy it again.";
-        phone_hint: "É um celular? Digite com +55 e DDD." | "A mobile? Start with +55 and the area code.";
+        phone_hint: "Não é um CPF válido. Se for um celular, comece com +55 e o DDD." | "Not a valid CPF. If it is a mobile, start with +55 and the area code.";
         bad_digits: "Os números desta chave não conferem." | "The digits of this key do not match.";
         cash_code: "Este código é de saque, que não fazemos." | "This code asks for cash, which we do not pay.";
         own_code: "Este código é da sua própria carteira." | "This code belongs to your own wallet.";
