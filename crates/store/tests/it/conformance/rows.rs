@@ -58,6 +58,12 @@ pub async fn users_sessions_and_keys(environment: Arc<Environment>) {
     );
     let found = store.session_by_token_hash(&[5; 32]).await.unwrap();
     assert_eq!(found, Some(session.clone()));
+    assert_eq!(
+        store.sessions_of(ana.id).await.unwrap(),
+        vec![session.clone()]
+    );
+    let nobody = UserId::from_bytes(bytes(2));
+    assert_eq!(store.sessions_of(nobody).await.unwrap(), []);
     let found = store.api_key_by_secret_hash(&[6; 32]).await.unwrap();
     assert_eq!(found, Some(key.clone()));
 
@@ -78,6 +84,7 @@ pub async fn users_sessions_and_keys(environment: Arc<Environment>) {
     .await;
     put(store, vec![revoke(ana.id, 9)]).await;
     assert_eq!(store.session_by_token_hash(&[5; 32]).await.unwrap(), None);
+    assert_eq!(store.sessions_of(ana.id).await.unwrap(), []);
     let keys = store.api_keys_of(ana.id).await.unwrap();
     assert_eq!(keys.len(), 1);
     assert_eq!(keys[0].revoked_at, Some(after(5)), "the first time stays");
