@@ -112,7 +112,7 @@ mod tests {
         };
         for language in [Language::Portuguese, Language::English] {
             let query = Pairs::of(&[("sobre", "usr_2"), ("acao", "\"><b>")]);
-            let page = page(Shell::sample(language), &query, &[row.clone()]);
+            let page = page(Shell::sample(language), &query, std::slice::from_ref(&row));
             let text = page.render().unwrap();
             assert!(text.contains("/console/contas/usr_2") && !text.contains("<b>"));
         }

@@ -30,6 +30,8 @@ use crate::texts::{Texts, fill};
 const STREAM: u32 = 20;
 const DOUBTFUL: u32 = 20;
 const ALERTS: u32 = 5;
+/// Samples that a chart has room for at least: two minutes.
+const YOUNG: usize = 24;
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -252,6 +254,8 @@ fn line(view: &OperationHealthView, lately: &[HealthSample], t: &'static Texts) 
         .iter()
         .map(|sample| Some(sample.success_percent))
         .collect();
+    // A young process fills the drawing sooner.
+    let room = lately.len().clamp(YOUNG, KEPT);
     OperationLine {
         name: words::operation(view.operation, t),
         circuit: words::circuit(view.circuit, t),
@@ -264,8 +268,8 @@ fn line(view: &OperationHealthView, lately: &[HealthSample], t: &'static Texts) 
             .map_or_else(|| "—".to_owned(), |millis| format!("{millis} ms")),
         chart: Chart {
             // The top is above the highest value, so that small changes look small.
-            latency: chart::line(&latencies, most.saturating_mul(5) / 4, KEPT),
-            success: chart::line(&successes, 100, KEPT),
+            latency: chart::line(&latencies, most.saturating_mul(5) / 4, room),
+            success: chart::line(&successes, 100, room),
             label: fill(c.chart_label, &[&most.to_string()]),
         },
     }

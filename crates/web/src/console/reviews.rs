@@ -246,7 +246,7 @@ fn known(reviewed: &ReviewedAttempt, language: Language, t: &'static Texts) -> K
             t.console.attempt,
             &[&attempt.number.to_string(), gateway_name(attempt.gateway)],
         ),
-        outcome: words::outcome(&attempt.outcome, t),
+        outcome: words::outcome(words::standing(attempt), t),
         is_in_review: reviewed.in_review,
         version: reviewed.evidence_version,
         evidence: evidence.collect(),

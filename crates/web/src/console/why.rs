@@ -250,7 +250,7 @@ fn attempt(story: &StoryAttempt, language: Language, t: &'static Texts) -> Attem
             c.attempt,
             &[&view.number.to_string(), gateway_name(view.gateway)],
         ),
-        outcome: words::outcome(&view.outcome, t),
+        outcome: words::outcome(words::standing(view), t),
         reason: view.reason.clone(),
         decision: story
             .decision
@@ -412,7 +412,7 @@ mod tests {
                 transaction_version: Some(3),
                 wallet_id: None,
                 user_id: None,
-                body: "{\"hidden\":1}".into(),
+                body: "{\"untold\":1}".into(),
                 occurred_at: at,
                 position: Some(12),
             }],
@@ -439,7 +439,7 @@ mod tests {
                 !text.contains("<i>timeout") && !text.contains("<b>E1"),
                 "{text}"
             );
-            assert!(!text.contains("hidden"), "bodies of events are not shown");
+            assert!(!text.contains("untold"), "bodies of events are not shown");
             for told in [
                 t.console.stood_failing,
                 t.console.again_same,

@@ -2,7 +2,7 @@
 
 use app::routing::StoredCandidate;
 use app::story::StoryEvidence;
-use app::views::LicenceView;
+use app::views::{AttemptView, LicenceView};
 use domain::gateway::Gateway;
 use domain::review::{ProposalState, ReviewOutcome};
 use domain::time::Span;
@@ -71,10 +71,20 @@ pub fn verdict(class: Option<&str>, t: &Texts) -> Tag {
     Tag { text, tone }
 }
 
-/// What became of an attempt.
+/// How an attempt stands: one whose send has no answer yet is under way, not in doubt.
+pub fn standing(view: &AttemptView) -> &str {
+    let is_open = view.sends.iter().all(|send| send.verdict.is_none());
+    match view.outcome.as_str() {
+        "unknown" if is_open => "open",
+        outcome => outcome,
+    }
+}
+
+/// The same in words.
 pub fn outcome(name: &str, t: &Texts) -> Tag {
     let c = &t.console;
     let (text, tone) = match name {
+        "open" => (c.outcome_open, Tone::Busy),
         "done" => (c.outcome_done, Tone::Good),
         "accepted" => (c.outcome_accepted, Tone::Busy),
         "not_done" => (c.outcome_not_done, Tone::Bad),

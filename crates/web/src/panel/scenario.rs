@@ -280,7 +280,7 @@ impl Play {
             let view = self.app.transaction(&self.caller, id).await.ok()?;
             let attempts = self.app.attempts(&self.caller, id).await.ok()?;
             for (index, attempt) in attempts.iter().enumerate() {
-                let outcome = attempt.outcome.clone();
+                let outcome = words::standing(attempt).to_owned();
                 if outcomes.get(index) != Some(&outcome) {
                     outcomes.truncate(index);
                     outcomes.push(outcome.clone());

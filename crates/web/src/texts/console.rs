@@ -40,7 +40,6 @@ catalogue! {
         nothing_waits: "nada espera" | "nothing waits";
         oldest_waits: "o mais antigo espera há {}" | "the oldest has waited {}";
         ledger: "Livro-razão" | "Ledger";
-        every_check: "Todas as verificações" | "Every check";
         checks_running: "As verificações estão rodando." | "The checks are running.";
         checks_hold: "{} verificações, nenhuma diferença. Última: {}." | "{} checks, no difference. Last run: {}.";
         checks_broken: "{} de {} verificações falharam! Última: {}." | "{} of {} checks failed! Last run: {}.";
@@ -62,10 +61,10 @@ catalogue! {
         circuit_half_open: "Meio aberto" | "Half open";
         circuit_open: "Aberto" | "Open";
         success: "Sucesso" | "Success";
-        unknown: "Sem resposta" | "Unknown";
+        unknown: "Incertos" | "Unknown";
         latency: "Latência" | "Latency";
-        lately: "Últimos 10 min" | "Last 10 min";
-        chart_label: "Sucesso e latência nos últimos dez minutos; latência máxima {} ms" | "Success and latency over the last ten minutes; highest latency {} ms";
+        lately: "Recente" | "Lately";
+        chart_label: "Sucesso e latência nos últimos minutos, até dez; latência máxima {} ms" | "Success and latency over the last minutes, up to ten; highest latency {} ms";
         primary: "preferido" | "preferred";
         paused: "Pausado" | "Paused";
         op_charge: "Cobrança" | "Charge";
@@ -128,6 +127,7 @@ catalogue! {
         verdict_not_done: "Não executado" | "Not done";
         verdict_never_sent: "Não saiu daqui" | "Never sent";
         verdict_unknown: "Desconhecida" | "Unknown";
+        outcome_open: "Em andamento" | "Under way";
         outcome_done: "Executada" | "Executed";
         outcome_accepted: "Aceita" | "Accepted";
         outcome_not_done: "Não executada" | "Not done";

@@ -29,7 +29,7 @@ catalogue! {
         said_balance: "Saldo disponível: antes {}, depois {}." | "Available balance: before {}, after {}.";
         said_waits: "O pagamento ainda espera, com o valor reservado." | "The payment still waits, its amount set aside.";
         balance: "saldo" | "balance";
-        healthy: "São" | "Healthy";
+        healthy: "Sem falhas" | "No faults";
         mode: "Falha" | "Fault";
         by_mode: "conforme a falha" | "as the fault implies";
         chance: "Chance, em %" | "Chance, in %";
