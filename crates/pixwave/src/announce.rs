@@ -18,6 +18,7 @@ fn text(running: &Running) -> Result<String> {
     writeln!(text, "PixWave {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(text)?;
     writeln!(text, "  wallet        {url}/")?;
+    writeln!(text, "  console       {url}/console")?;
     writeln!(text, "  description   {url}/docs   {url}/openapi.json")?;
     if let Some(sandbox) = running.sandbox() {
         writeln!(
@@ -32,7 +33,7 @@ fn text(running: &Running) -> Result<String> {
         )?;
         writeln!(
             text,
-            "    controls       {url}/sandbox/ledger   {}",
+            "    fault panel    {url}/sandbox   {}",
             sandbox.control_url()
         )?;
     }

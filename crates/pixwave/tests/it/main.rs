@@ -36,6 +36,7 @@ mod bad_input;
 mod charges;
 mod child;
 mod client;
+mod console;
 mod crash;
 mod disputes;
 mod faults;
