@@ -45,10 +45,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         lite: include_str!("../migrations/sqlite/0003_disputes.sql"),
     },
     Migration {
-        version: 6,
+        version: 4,
         name: "sessions",
-        my: include_str!("../migrations/mysql/0006_sessions.sql"),
-        lite: include_str!("../migrations/sqlite/0006_sessions.sql"),
+        my: include_str!("../migrations/mysql/0004_sessions.sql"),
+        lite: include_str!("../migrations/sqlite/0004_sessions.sql"),
     },
     Migration {
         version: 7,

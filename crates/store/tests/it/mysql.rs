@@ -127,6 +127,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE jobs",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "ALTER TABLE sessions DROP INDEX sessions_user",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -143,6 +144,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DELETE FROM schema_migrations WHERE version > 2",
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
+            "ALTER TABLE sessions DROP INDEX sessions_user",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
