@@ -51,10 +51,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         lite: include_str!("../migrations/sqlite/0004_sessions.sql"),
     },
     Migration {
-        version: 7,
+        version: 5,
         name: "console",
-        my: include_str!("../migrations/mysql/0007_console.sql"),
-        lite: include_str!("../migrations/sqlite/0007_console.sql"),
+        my: include_str!("../migrations/mysql/0005_console.sql"),
+        lite: include_str!("../migrations/sqlite/0005_console.sql"),
     },
 ];
 

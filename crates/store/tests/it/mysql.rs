@@ -128,6 +128,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
             "ALTER TABLE sessions DROP INDEX sessions_user",
+            "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
+            "ALTER TABLE users DROP COLUMN blocked_at",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -145,6 +147,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE disputes",
             "ALTER TABLE pay_ins DROP COLUMN disputed",
             "ALTER TABLE sessions DROP INDEX sessions_user",
+            "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
+            "ALTER TABLE users DROP COLUMN blocked_at",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
