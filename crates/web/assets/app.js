@@ -15,6 +15,8 @@ async function refresh() {
   for (const part of $$("[data-part]")) {
     const next = fresh.getElementById(part.id);
     if (!next || bare(next) === bare(part)) continue;
+    // What somebody stands on with the keyboard is not taken away beneath them.
+    if ("calm" in part.dataset && part.querySelector(":focus-visible")) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     const arrived = next.dataset.moment !== part.dataset.moment;
     const opened = part.querySelector("details[open]");
