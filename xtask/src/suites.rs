@@ -497,7 +497,7 @@ fn fresh_seed() -> Result<u64> {
 /// How long the browser may take, in seconds.
 const E2E_LIMIT: &str = "300";
 
-/// The wallet in a real browser. With `--full` the pictures of the README are drawn anew.
+/// The wallet and the console in a real browser. With `--full` the pictures of the README are drawn anew.
 fn e2e(plan: &Plan) -> Verdict {
     if let Err(reason) = install::ensure(&[NODE, CHROMIUM]) {
         return Ok(skipped(reason));
@@ -515,16 +515,20 @@ fn e2e(plan: &Plan) -> Verdict {
     if !installed.success {
         return Ok(skipped("its packages cannot be installed"));
     }
-    let mut browse = command("timeout");
-    browse
-        .args([E2E_LIMIT, "node"])
-        .arg(tests.join("wallet.cjs"))
-        .arg(programs.join("pixwave"))
-        .env("NODE_PATH", work.join("node_modules"));
-    if plan.full {
-        browse.arg(root().join("docs/images"));
+    let mut outputs = Vec::new();
+    for script in ["wallet.cjs", "console.cjs"] {
+        let mut browse = command("timeout");
+        browse
+            .args([E2E_LIMIT, "node"])
+            .arg(tests.join(script))
+            .arg(programs.join("pixwave"))
+            .env("NODE_PATH", work.join("node_modules"));
+        if plan.full {
+            browse.arg(root().join("docs/images"));
+        }
+        outputs.push(run_program(&mut browse)?);
     }
-    Ok(judge(&[run_program(&mut browse)?]))
+    Ok(judge(&outputs))
 }
 
 /// The tour judges itself by its exit code; one that tells nothing has shown nothing.

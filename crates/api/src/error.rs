@@ -5,8 +5,8 @@
 //! to the log under the same trace id and nowhere else.
 
 use app::commands::{
-    ApiKeyRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, ReviewRefusal, SignInRefusal,
-    SignUpRefusal,
+    ApiKeyRefusal, BlockRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, RetryJobRefusal,
+    ReviewRefusal, SignInRefusal, SignUpRefusal,
 };
 use app::ports::store::StoreError;
 use app::reconcile::job::ReconcileRefusal;
@@ -58,6 +58,7 @@ codes! {
     EndpointDisabled = "endpoint_disabled", CONFLICT, "Nothing is sent to a disabled endpoint";
     DispatchNotStopped = "dispatch_not_stopped", CONFLICT, "Payments are dispatched already";
     ReconciliationDiffers = "reconciliation_differs", CONFLICT, "The gateways show what these books do not";
+    JobNotDead = "job_not_dead", CONFLICT, "Only a dead job is taken up again";
     AlreadyDispatched = "already_dispatched", CONFLICT, "The transaction can no longer be cancelled";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is above 256 KiB";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Some fields cannot be accepted";
@@ -392,6 +393,17 @@ impl From<WebhookRefusal> for Problem {
     }
 }
 
+impl From<RetryJobRefusal> for Problem {
+    fn from(refusal: RetryJobRefusal) -> Problem {
+        match refusal {
+            RetryJobRefusal::NotDead => {
+                Problem::new(Code::JobNotDead, "There is no dead job with this id.")
+            }
+            RetryJobRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReconcileRefusal> for Problem {
     fn from(refusal: ReconcileRefusal) -> Problem {
         match refusal {
@@ -438,6 +450,18 @@ impl From<ResumeRefusal> for Problem {
                 }
             }
             ResumeRefusal::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BlockRefusal> for Problem {
+    fn from(refusal: BlockRefusal) -> Problem {
+        match refusal {
+            BlockRefusal::NotFound => Problem::not_found(),
+            BlockRefusal::OwnAccount => {
+                Problem::new(Code::Forbidden, "Nobody blocks their own account.")
+            }
+            BlockRefusal::Store(error) => error.into(),
         }
     }
 }

@@ -299,11 +299,34 @@ pub struct RequestReconciliation {
     pub to: Moment,
 }
 
+/// Why a dead job was not taken up again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryJobRefusal {
+    /// Only a dead job is; the others go on by themselves.
+    #[error("no such dead job")]
+    NotDead,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an account was not blocked or let in again.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockRefusal {
+    #[error("not found")]
+    NotFound,
+    /// Nobody locks himself out.
+    #[error("nobody blocks the account they are signed in with")]
+    OwnAccount,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Filters of the transaction list.
 #[derive(Clone, Debug, Default)]
 pub struct ListTransactions {
     pub kind: Option<Kind>,
     pub status: Option<Status>,
+    pub stage: Option<String>,
     pub gateway: Option<Gateway>,
     pub reference: Option<String>,
     pub end_to_end_id: Option<String>,

@@ -109,6 +109,7 @@ impl App {
                 password_hash: self.hash_password(person.password).await,
                 role,
                 created_at: ids.now,
+                blocked_at: None,
             });
         }
         Rows {

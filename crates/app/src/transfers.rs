@@ -328,6 +328,7 @@ mod tests {
                 password_hash: String::new(),
                 role: UserRole::Customer,
                 created_at: Moment::default(),
+                blocked_at: None,
             }),
             amount: cents(amount),
             common: MoneyRequest {

@@ -1,6 +1,6 @@
 //! What a wallet holds and held. Other people's wallets do not exist; operators may read all.
 
-use domain::ids::WalletId;
+use domain::ids::{UserId, WalletId};
 use domain::limits::Left;
 use domain::time::Moment;
 
@@ -13,6 +13,11 @@ use crate::ports::store::{StatementFilter, StatementLine, StoreError, WalletRow}
 const LONGEST_PAGE: u32 = 1_000;
 
 impl App {
+    /// The wallets of any user, for operators.
+    pub async fn wallets_of_user(&self, id: UserId) -> Result<Vec<WalletRow>, StoreError> {
+        self.store.wallets_of(id).await
+    }
+
     /// The caller's wallets.
     pub async fn wallets(&self, caller: &Caller) -> Result<Vec<WalletRow>, StoreError> {
         self.store.wallets_of(caller.user_id).await

@@ -38,7 +38,7 @@ fn sandbox(text: &mut String, sandbox: &Sandbox, url: &str) -> Result<()> {
     )?;
     writeln!(text, "    efi            {efi}")?;
     writeln!(text, "    mercado_pago   {mercado_pago}")?;
-    writeln!(text, "    controls       {url}/sandbox/ledger   {controls}")?;
+    writeln!(text, "    fault panel    {url}/sandbox   {controls}")?;
     Ok(())
 }
 
@@ -50,6 +50,9 @@ fn text(running: &Running) -> Result<String> {
     }
     if roles.has(Role::Web) {
         writeln!(text, "  wallet        {url}/")?;
+    }
+    if roles.has(Role::Monitor) {
+        writeln!(text, "  console       {url}/console")?;
     }
     if roles.has(Role::Payments) {
         writeln!(text, "  description   {url}/docs   {url}/openapi.json")?;

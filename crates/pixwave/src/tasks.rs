@@ -13,6 +13,7 @@ use app::monitor::{self, LiveView};
 use app::ports::runtime::BoxFuture;
 use app::ports::store::StoreError;
 use app::ports::webhooks::WebhookSender;
+use app::samples::{self, Samples};
 use app::turns::in_turn;
 use app::webhooks::{deliver, relay};
 use app::worker::{Held, repeat, repeat_on_bell, work_holding};
@@ -50,6 +51,8 @@ pub struct Beside {
     pub webhooks: (Arc<dyn WebhookSender>, usize),
     /// What operators see live: the monitor feeds it.
     pub live: Arc<LiveView>,
+    /// What the console draws, where its pages are served.
+    pub samples: Option<Arc<Samples>>,
 }
 
 /// Starts what these roles do.
@@ -99,6 +102,14 @@ pub fn start(
         tasks.take_turns("queue", LOOK_AT_QUEUE, app::watch::look_at_queue);
         tasks.check(config.process.check_interval);
         tasks.watch(&config.events, beside.live);
+    }
+    if let Some(samples) = beside.samples {
+        let look = move |app: App| {
+            let samples = samples.clone();
+            async move { samples.take(&app).await }
+        };
+        let look = repeat(app.clone(), "samples", samples::EVERY, stop.clone(), look);
+        tasks.spawn("samples", look.boxed());
     }
     tasks.spawn("metrics", metrics::upkeep(stop.clone()).boxed());
     Tasks {

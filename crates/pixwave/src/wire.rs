@@ -34,6 +34,7 @@ use app::guards::Guards;
 use app::monitor::LiveView;
 use app::ports::runtime::Runtime;
 use app::ports::webhooks::WebhookSender;
+use app::samples::Samples;
 use app::throttle::SignInLimits;
 use app::tries::Tries;
 use domain::gateway::{Gateway, Operation};
@@ -47,7 +48,7 @@ use store::SqlStore;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
-use web::WebOptions;
+use web::{PlayedGateways, WebOptions};
 
 use crate::app_key;
 use crate::clients::{self, Clients};
@@ -56,6 +57,7 @@ use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::lifecycle::Service;
 use crate::metrics;
+use crate::panel::Panel;
 use crate::presence::Presence;
 use crate::roles::{Role, Roles};
 use crate::runtime::SystemRuntime;
@@ -216,9 +218,14 @@ async fn assemble(
         )),
         None => standard.tries,
     };
-    let pages = roles
-        .has(Role::Web)
-        .then(|| pages(&app, &tries, &closed, demo.as_ref(), sandbox.as_ref()));
+    let samples = Arc::new(Samples::default());
+    // The console belongs to the monitor, the wallet to the web; both sign in on the same pages.
+    let has_pages = roles.has(Role::Web) || roles.has(Role::Monitor);
+    let people = demo.as_ref().zip(sandbox.as_ref());
+    let pages = has_pages.then(|| {
+        let played = (people, sandbox.as_ref());
+        pages(&app, &tries, &closed, played, &samples)
+    });
     let options = ApiOptions {
         areas: roles.areas(),
         tries,
@@ -239,6 +246,7 @@ async fn assemble(
     let beside = tasks::Beside {
         webhooks,
         live: live.clone(),
+        samples: has_pages.then_some(samples),
     };
     let tasks = tasks::start(&app, &config, &roles, beside, &stopping);
     Ok(Running {
@@ -264,21 +272,25 @@ async fn assemble(
     })
 }
 
-/// The wallet in the browser; tries to sign in count together with those at the API.
+/// The wallet and the console in the browser; tries to sign in count together with those at the API.
 fn pages(
     app: &App,
     tries: &Arc<dyn Tries>,
     closed: &watch::Receiver<bool>,
-    demo: Option<&DemoCredentials>,
-    sandbox: Option<&Sandbox>,
+    (demo, sandbox): (Option<(&DemoCredentials, &Sandbox)>, Option<&Sandbox>),
+    samples: &Arc<Samples>,
 ) -> axum::Router {
-    let demo = demo.zip(sandbox).map(|(people, sandbox)| {
+    let demo = demo.map(|(people, sandbox)| {
         let control = sandbox.control_router();
         people.for_pages(Arc::new(move |id| {
             Box::pin(pay_in_sandbox(control.clone(), id))
         }))
     });
+    let panel = sandbox
+        .map(|sandbox| -> Arc<dyn PlayedGateways> { Arc::new(Panel(sandbox.control_router())) });
     let options = WebOptions {
+        panel,
+        samples: samples.clone(),
         sign_in_limits: SignInLimits::STANDARD,
         tries: tries.clone(),
         demo,

@@ -311,6 +311,12 @@ reads! {
     last_position() -> u64;
     alerts(limit: u32) -> Vec<AlertRow>;
     audit(limit: u32) -> Vec<AuditRow>;
+    alerts_before(before: Option<AlertId>, limit: u32) -> Vec<AlertRow>;
+    audit_trail(filter: &AuditFilter) -> Vec<AuditRow>;
+    users(before: Option<UserId>, limit: u32) -> Vec<UserRow>;
+    jobs_before(state: Option<JobState>, before: Option<JobId>, limit: u32) -> Vec<JobRow>;
+    jobs_of(transaction: TransactionId) -> Vec<JobRow>;
+    events_of(transaction: TransactionId) -> Vec<EventRow>;
     setting(name: &str) -> Option<String>;
     controls() -> Vec<ControlRow>;
     reconciliation(id: ReconciliationId) -> Option<ReconciliationRow>;

@@ -396,6 +396,7 @@ fn user_row(app: &App, id: UserId, email: String, role: UserRole) -> UserRow {
         password_hash: String::new(),
         role,
         created_at: app.now(),
+        blocked_at: None,
     }
 }
 

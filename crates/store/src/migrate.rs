@@ -62,6 +62,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0006_sessions.sql"),
         lite: include_str!("../migrations/sqlite/0006_sessions.sql"),
     },
+    Migration {
+        version: 7,
+        name: "console",
+        my: include_str!("../migrations/mysql/0007_console.sql"),
+        lite: include_str!("../migrations/sqlite/0007_console.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -253,6 +253,7 @@ pub(crate) fn user(columns: Columns, sealer: &Sealer) -> Done<UserRow> {
             _ => None,
         })?,
         created_at: row.moment("created_at")?,
+        blocked_at: row.optional_moment("blocked_at")?,
     })
 }
 

@@ -544,6 +544,40 @@ impl Store for SqlStore {
         query!(self, Statement, [] people::audit(limit))
     }
 
+    async fn alerts_before(
+        &self,
+        before: Option<AlertId>,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>, StoreError> {
+        query!(self, Statement, [] people::alerts_before(before, limit))
+    }
+
+    async fn audit_trail(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Statement, [filter] people::audit_trail(&filter))
+    }
+
+    async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<UserRow>, StoreError> {
+        query!(self, Statement, [] people::users(before, limit))
+    }
+
+    async fn jobs_before(
+        &self,
+        state: Option<JobState>,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        query!(self, Statement, [] queue::jobs_before(state, before, limit))
+    }
+
+    async fn jobs_of(&self, transaction: TransactionId) -> Result<Vec<JobRow>, StoreError> {
+        query!(self, Statement, [] queue::jobs_of(transaction))
+    }
+
+    async fn events_of(&self, transaction: TransactionId) -> Result<Vec<EventRow>, StoreError> {
+        query!(self, Statement, [] queue::events_of(transaction))
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         let name = name.to_owned();
         query!(self, Statement, [name] people::setting(&name))

@@ -27,6 +27,11 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
             tx.exec(people::INSERT_SESSION, args).await.map(drop)
         }
         Write::DeleteSession(id) => tx.exec(people::DELETE_SESSION, args![id]).await.map(drop),
+        Write::DeleteSessions(user) => {
+            let args = args![user];
+            tx.exec(people::DELETE_SESSIONS_OF, args).await.map(drop)
+        }
+        Write::BlockUser { id, at } => tx.exec(people::BLOCK_USER, args![at, id]).await.map(drop),
         Write::InsertApiKey(row) => insert_api_key(tx, row).await,
         Write::RevokeApiKey { id, user_id, at } => {
             let args = args![at, id, user_id];
@@ -105,6 +110,7 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
             let args = args![last_error, lease.job_id, lease.token];
             tx.exec_one(queue::BURY_JOB, args, "lease").await
         }
+        Write::ReviveJob { id, at } => tx.exec_one(queue::REVIVE_JOB, args![at, id], "job").await,
         Write::WakeJobs { transaction_id, at } => {
             let args = args![at, transaction_id, at];
             tx.exec(queue::WAKE_JOBS, args).await.map(drop)
@@ -183,7 +189,8 @@ async fn insert_user(tx: &mut Tx, row: UserRow) -> Done<()> {
         tax_id_blind,
         row.password_hash,
         rows::role_name(row.role),
-        row.created_at
+        row.created_at,
+        row.blocked_at
     ];
     tx.exec(people::INSERT_USER, args).await.map(drop)
 }

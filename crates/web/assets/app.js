@@ -3,6 +3,9 @@
 
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+// A part without the tokens of its forms, which are masked anew on every page.
+const bare = (part) => part.outerHTML.replace(/name="csrf" value="[0-9a-f]*"/g, "");
+
 // Parts of the page that changed are replaced by the same parts of a fresh copy of it.
 async function refresh() {
   const response = await fetch(location.href, { credentials: "same-origin", cache: "no-store" });
@@ -11,9 +14,13 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of $$("[data-part]")) {
     const next = fresh.getElementById(part.id);
-    if (!next || next.outerHTML === part.outerHTML) continue;
+    if (!next || bare(next) === bare(part)) continue;
+    // What somebody stands on with the keyboard is not taken away beneath them.
+    if ("calm" in part.dataset && part.querySelector(":focus-visible")) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     const arrived = next.dataset.moment !== part.dataset.moment;
+    const opened = part.querySelector("details[open]");
+    if (opened) next.querySelector("details")?.setAttribute("open", "");
     part.replaceWith(document.adoptNode(next));
     if (arrived) {
       // What people wait for is brought into sight.
@@ -166,8 +173,19 @@ function equip(root) {
   }
 }
 
+// What changes without an event (circuits, a scenario) is looked at from time to time.
+function repeat() {
+  const every = document.querySelector("[data-every]")?.dataset.every;
+  if (!every) return;
+  setTimeout(async () => {
+    if (!document.hidden) await refreshSoon();
+    repeat();
+  }, every * 1000);
+}
+
 equip(document);
 listen();
+repeat();
 // The forms of a page that comes back from the browser's memory can be sent again: each carries the
 // key under which it moves money once.
 addEventListener("pageshow", (event) => {

@@ -74,6 +74,22 @@ pub fn month(text: &str) -> Option<(Moment, Moment)> {
         .then(|| (midnight(first), midnight(next)))
 }
 
+/// The first moment of a day: `2026-11-26`. `None` for what is no day.
+pub fn day_begins(text: &str) -> Option<Moment> {
+    civil_day(text).map(midnight)
+}
+
+/// The first moment of the day after it.
+pub fn day_ends(text: &str) -> Option<Moment> {
+    civil_day(text)?.tomorrow().ok().map(midnight)
+}
+
+fn civil_day(text: &str) -> Option<Date> {
+    let day: Date = text.parse().ok()?;
+    let is_written_so = text.len() == 10 && text.as_bytes()[4] == b'-';
+    (is_written_so && (2000..2200).contains(&day.year())).then_some(day)
+}
+
 /// The month of a moment and those before it, newest first: `2026-11` and its name.
 pub fn months(now: Moment, count: i32, language: Language) -> Vec<(String, String)> {
     let today = local(now).date();

@@ -11,12 +11,14 @@
 
 mod around;
 mod assets;
+mod console;
 mod cookies;
 mod csrf;
 mod form;
 mod format;
 mod notice;
 mod pages;
+mod panel;
 mod parts;
 mod session;
 mod shell;
@@ -28,11 +30,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use app::context::App;
+use app::samples::Samples;
 use app::throttle::{SignInLimits, Throttle};
 use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tokio::sync::watch;
+
+use crate::console::judged::Judged;
+use crate::panel::scenario::Scenarios;
+pub use crate::panel::{ArmedFault, Movement, OutsidePayment, PlayedGateway, PlayedGateways};
 
 /// How the pages are served.
 pub struct WebOptions {
@@ -41,6 +48,10 @@ pub struct WebOptions {
     pub tries: Arc<dyn Tries>,
     /// Present in the embedded mode.
     pub demo: Option<Demo>,
+    /// Present where the sandbox plays the gateways: its panel has pages of its own.
+    pub panel: Option<Arc<dyn PlayedGateways>>,
+    /// How the gateways have been doing, for the console's charts.
+    pub samples: Arc<Samples>,
     /// Becomes true when the server stops: event streams end, so that a graceful stop can.
     pub shutdown: Option<watch::Receiver<bool>>,
 }
@@ -73,6 +84,10 @@ pub(crate) struct Web {
     app: App,
     throttle: Throttle,
     demo: Option<Arc<Demo>>,
+    panel: Option<Arc<dyn PlayedGateways>>,
+    scenarios: Arc<Scenarios>,
+    samples: Arc<Samples>,
+    judged: Arc<Judged>,
     shutdown: Option<watch::Receiver<bool>>,
     /// Browsers reach us by https: cookies travel nowhere else.
     secure: bool,
@@ -87,6 +102,10 @@ impl Web {
         Web {
             throttle: Throttle::new(options.sign_in_limits, options.tries),
             demo: options.demo.map(Arc::new),
+            panel: options.panel,
+            scenarios: Arc::default(),
+            samples: options.samples,
+            judged: Arc::default(),
             shutdown: options.shutdown,
             secure: origin.as_ref().is_some_and(|url| url.scheme() == "https"),
             origin: origin.map(|url| url.origin().ascii_serialization()),
@@ -102,12 +121,19 @@ impl Web {
     }
 }
 
-/// The router of the wallet, its sign-in and the files that pages are made of. It has no fallback,
+/// The router of the wallet, the operators' console, the panel of played gateways where there is one,
+/// the sign-in and the files that pages are made of. It has no fallback,
 /// so that it can be merged with others. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
 pub fn router(app: App, options: WebOptions) -> Router {
     let web = Web::new(app, options);
+    let panel = match web.panel {
+        Some(_) => panel::routes(),
+        None => Router::new(),
+    };
     pages::routes()
+        .merge(console::routes())
+        .merge(panel)
         .merge(assets::routes())
         .layer(from_fn_with_state(web.clone(), around::around))
         .with_state(web)

@@ -42,6 +42,19 @@ notices! {
     SessionsEnded = "sessions_ended", sessions_ended;
     KeyRevoked = "key_revoked", key_revoked;
     SimulationFailed = "simulation_failed", simulation_failed;
+    Proposed = "proposed", proposed;
+    Approved = "approved", approved;
+    JobRetried = "job_retried", job_retried;
+    JobNotDead = "job_not_dead", job_not_dead;
+    UserBlocked = "user_blocked", user_blocked;
+    UserUnblocked = "user_unblocked", user_unblocked;
+    OwnAccount = "own_account", own_account;
+    FaultArmed = "fault_armed", fault_armed;
+    FaultRefused = "fault_refused", fault_refused;
+    Healed = "healed", healed;
+    Moved = "moved", moved;
+    NotMoved = "not_moved", not_moved;
+    ScenarioBusy = "scenario_busy", scenario_busy;
 }
 
 impl Notice {

@@ -1,6 +1,6 @@
 //! Who is signed in: the session of the JSON API, carried by a cookie.
 
-use app::commands::{Caller, NewSession};
+use app::commands::{Caller, NewSession, Scope};
 use app::ports::store::WalletRow;
 use app::views::UserView;
 use axum::extract::FromRequestParts;
@@ -57,8 +57,14 @@ impl FromRequestParts<Web> for Holder {
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Holder, Stop> {
         let signed = Signed::from_request_parts(parts, web).await?;
         let wallet = signed.me.wallets.first().cloned();
+        // Operators have no wallet: where they arrive by habit leads to their own place.
+        let is_operators = signed.caller.may(Scope::Operator) && parts.uri.path() == "/app";
+        let stop = match is_operators {
+            true => Stop::Console,
+            false => Stop::Forbidden,
+        };
         Ok(Holder {
-            wallet: wallet.ok_or(Stop::Forbidden)?,
+            wallet: wallet.ok_or(stop)?,
             signed,
         })
     }
@@ -79,12 +85,13 @@ fn posted_from(headers: &HeaderMap) -> Option<&str> {
     rest.find('/').map(|start| &rest[start..])
 }
 
-/// A path of the wallet, else its first page: nobody is sent to another site by a link to ours.
+/// A path of the wallet or the console, else its first page: nobody is sent to another site by a link to ours.
 pub fn safe_path(path: &str) -> &str {
     const HOME: &str = "/app";
-    let is_ours = path
-        .strip_prefix(HOME)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    let is_ours = [HOME, "/console"].iter().any(|place| {
+        path.strip_prefix(place)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    });
     let is_plain = path
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -113,6 +120,8 @@ mod tests {
         for good in [
             "/app",
             "/app/pagar",
+            "/console",
+            "/console/revisoes/txn_1",
             "/app/transacoes?tipo=payout&mes=2026-11",
         ] {
             assert_eq!(safe_path(good), good);
@@ -122,6 +131,7 @@ mod tests {
             "/",
             "//evil.example",
             "/apple",
+            "/consoles",
             "/app\\evil",
             "/app/\r\nx: y",
             "https://evil.example/app",

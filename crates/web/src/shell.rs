@@ -19,6 +19,14 @@ pub enum Place {
     Pay,
     History,
     Account,
+    Overview,
+    Transactions,
+    Reviews,
+    Alerts,
+    Jobs,
+    Audit,
+    Users,
+    Panel,
     Elsewhere,
 }
 
@@ -31,6 +39,14 @@ impl Place {
             Place::Pay => "pay",
             Place::History => "history",
             Place::Account => "account",
+            Place::Overview => "overview",
+            Place::Transactions => "transactions",
+            Place::Reviews => "reviews",
+            Place::Alerts => "alerts",
+            Place::Jobs => "jobs",
+            Place::Audit => "audit",
+            Place::Users => "users",
+            Place::Panel => "panel",
             Place::Elsewhere => "",
         }
     }
@@ -58,6 +74,8 @@ pub struct Shell {
     pub hides_balance: bool,
     /// Gateways are played: no real money moves.
     pub is_demo: bool,
+    /// There is a panel of the played gateways.
+    pub has_panel: bool,
     /// Live changes after this position of the event stream belong on this page.
     pub live_from: Option<u64>,
     /// Without scripts the page loads itself again after so many seconds.
@@ -78,6 +96,7 @@ impl Shell {
             path: visitor.path.clone(),
             hides_balance: visitor.hides_balance,
             is_demo: web.demo.is_some(),
+            has_panel: web.panel.is_some(),
             live_from: None,
             reload_seconds: None,
         }
@@ -145,6 +164,7 @@ impl Shell {
             path: "/app".into(),
             hides_balance: false,
             is_demo: true,
+            has_panel: true,
             live_from: Some(7),
             reload_seconds: Some(5),
         }

@@ -17,6 +17,8 @@ pub enum Stop {
     SignIn {
         back: String,
     },
+    /// The operators' own first page.
+    Console,
     /// Too many tries.
     Wait {
         seconds: u32,
@@ -33,7 +35,7 @@ impl Stop {
         match self {
             Stop::NotFound => StatusCode::NOT_FOUND,
             Stop::ForeignForm | Stop::Forbidden => StatusCode::FORBIDDEN,
-            Stop::SignIn { .. } => StatusCode::SEE_OTHER,
+            Stop::SignIn { .. } | Stop::Console => StatusCode::SEE_OTHER,
             Stop::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
             Stop::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Stop::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -53,6 +55,10 @@ impl IntoResponse for Stop {
             if let Ok(value) = HeaderValue::try_from(target) {
                 response.headers_mut().insert(header::LOCATION, value);
             }
+        }
+        if self == Stop::Console {
+            let target = HeaderValue::from_static("/console");
+            response.headers_mut().insert(header::LOCATION, target);
         }
         if let Stop::Internal(cause) = &self {
             tracing::error!(cause, "a page failed");

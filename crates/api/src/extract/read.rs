@@ -257,7 +257,9 @@ id!(
     domain::ids::ApiKeyId,
     domain::ids::WebhookEndpointId,
     domain::ids::DeliveryId,
-    domain::ids::ReconciliationId
+    domain::ids::ReconciliationId,
+    domain::ids::JobId,
+    domain::ids::UserId
 );
 
 pub fn id<T: Id>(value: &Value) -> Read<T> {

@@ -1,6 +1,7 @@
 //! What operators see and decide, and the stream of events.
 
 pub mod approve_outcome;
+pub mod block_user;
 pub mod change_gateway;
 pub mod create_reconciliation;
 pub mod list_alerts;
@@ -10,8 +11,10 @@ pub mod list_jobs;
 pub mod list_reviews;
 pub mod propose_outcome;
 pub mod resume_dispatch;
+pub mod retry_job;
 pub mod show_dispatch;
 pub mod show_live;
 pub mod show_reconciliation;
 pub mod show_review;
 pub mod stream_events;
+pub mod unblock_user;

@@ -73,6 +73,7 @@ fn parse(mut query: Query) -> Result<ListTransactions, Problem> {
     let short = |value: &_| read::text(value, 1..=64);
     let fields = &mut query.0;
     let list = ListTransactions {
+        stage: None,
         kind: fields.optional("kind", read::kind),
         status: fields.optional("status", read::status),
         gateway: fields.optional("gateway", read::gateway),

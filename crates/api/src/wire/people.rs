@@ -128,6 +128,7 @@ mod tests {
                 password_hash: "$argon2id$secret".into(),
                 role: UserRole::Customer,
                 created_at: Moment::from_micros(0),
+                blocked_at: None,
             },
             wallets: Vec::new(),
         };

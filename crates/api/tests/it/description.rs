@@ -65,6 +65,8 @@ pub fn sample_path(path: &str) -> String {
         path if path.starts_with("/v1/api-keys") => "key",
         path if path.starts_with("/v1/webhook-endpoints") => "whe",
         path if path.starts_with("/v1/reconciliations") => "rec",
+        path if path.starts_with("/v1/jobs") => "job",
+        path if path.starts_with("/v1/users") => "usr",
         _ => "txn",
     };
     path.replace("{id}", &format!("{prefix}_{id}"))

@@ -260,6 +260,7 @@ impl Store for Shelf {
             password_hash: String::new(),
             role: self.0.role,
             created_at: Moment::default(),
+            blocked_at: None,
         }))
     }
     async fn wallet(&self, id: WalletId) -> Result<Option<WalletRow>, StoreError> {
@@ -416,6 +417,29 @@ impl Store for Shelf {
     }
     async fn audit(&self, _: u32) -> Result<Vec<AuditRow>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn alerts_before(&self, _: Option<AlertId>, _: u32) -> Result<Vec<AlertRow>, StoreError> {
+        Err(absent())
+    }
+    async fn audit_trail(&self, _: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        Err(absent())
+    }
+    async fn users(&self, _: Option<UserId>, _: u32) -> Result<Vec<UserRow>, StoreError> {
+        Err(absent())
+    }
+    async fn jobs_before(
+        &self,
+        _: Option<JobState>,
+        _: Option<JobId>,
+        _: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        Err(absent())
+    }
+    async fn jobs_of(&self, _: TransactionId) -> Result<Vec<JobRow>, StoreError> {
+        Err(absent())
+    }
+    async fn events_of(&self, _: TransactionId) -> Result<Vec<EventRow>, StoreError> {
+        Err(absent())
     }
     async fn setting(&self, _: &str) -> Result<Option<String>, StoreError> {
         Err(absent())

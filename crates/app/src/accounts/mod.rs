@@ -5,6 +5,7 @@
 //! ([`tokens`]); passwords are Argon2id hashes made away from the I/O threads ([`passwords`]).
 
 pub mod api_keys;
+pub mod block;
 pub mod passwords;
 pub mod sessions;
 pub mod tokens;
@@ -32,6 +33,7 @@ impl App {
             password_hash,
             role: UserRole::Customer,
             created_at: seed.now,
+            blocked_at: None,
         };
         let wallet = new_wallet(&user, &self.settings, &mut ids);
         let writes = vec![
@@ -63,6 +65,7 @@ impl App {
             password_hash,
             role: UserRole::Operator,
             created_at: seed.now,
+            blocked_at: None,
         };
         let audit = audit(
             &mut ids,

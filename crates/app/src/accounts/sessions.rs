@@ -30,7 +30,8 @@ impl App {
             .to_owned();
         let matches = self.verify_password(password.to_owned(), stored).await;
         let user = user
-            .filter(|_| matches)
+            // A blocked account gets the same answer, after the same work.
+            .filter(|user| matches && user.blocked_at.is_none())
             .ok_or(SignInRefusal::WrongCredentials)?;
         self.guards.sign_ins.clear(guarded);
         Ok(self.open_session(&user).await?)
@@ -90,7 +91,7 @@ impl App {
         self.write_all("end_other_sessions", writes).await
     }
 
-    /// Who presents this token; `None` when it is unknown, expired or revoked.
+    /// Who presents this token; `None` when it is unknown, expired or revoked, or its owner blocked.
     pub async fn authenticate(&self, bearer: &str) -> Result<Option<Caller>, StoreError> {
         let hash = token_hash(bearer);
         match TokenKind::of(bearer) {
@@ -100,6 +101,7 @@ impl App {
                 match session.filter(|session| session_is_open(session, self.now())) {
                     Some(session) => {
                         let user = self.store.user(session.user_id).await?;
+                        let user = user.filter(|user| user.blocked_at.is_none());
                         Ok(user.map(|user| caller_by_session(&user, &session)))
                     }
                     None => Ok(None),
@@ -110,6 +112,7 @@ impl App {
                 match key.filter(|key| key.revoked_at.is_none()) {
                     Some(key) => {
                         let user = self.store.user(key.user_id).await?;
+                        let user = user.filter(|user| user.blocked_at.is_none());
                         Ok(user.map(|user| caller_by_key(&user, &key)))
                     }
                     None => Ok(None),
@@ -169,6 +172,7 @@ mod tests {
             password_hash: String::new(),
             role,
             created_at: Moment::default(),
+            blocked_at: None,
         }
     }
 

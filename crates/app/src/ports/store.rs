@@ -46,6 +46,8 @@ pub struct UserRow {
     pub password_hash: String,
     pub role: UserRole,
     pub created_at: Moment,
+    /// Since when it cannot sign in and its keys open nothing.
+    pub blocked_at: Option<Moment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -506,6 +508,13 @@ pub enum Write {
     InsertUser(UserRow),
     InsertSession(SessionRow),
     DeleteSession(SessionId),
+    /// Every session of a user.
+    DeleteSessions(UserId),
+    /// Its `blocked_at`, absolutely.
+    BlockUser {
+        id: UserId,
+        at: Option<Moment>,
+    },
     InsertApiKey(ApiKeyRow),
     RevokeApiKey {
         id: ApiKeyId,
@@ -563,6 +572,11 @@ pub enum Write {
     BuryJob {
         lease: Lease,
         last_error: String,
+    },
+    /// Only if the job is dead: it may be claimed from then on, with all its tries.
+    ReviveJob {
+        id: JobId,
+        at: Moment,
     },
     /// Makes a waiting job of this transaction visible now; nothing happens when there is none.
     WakeJobs {
@@ -648,6 +662,17 @@ pub struct TransactionFilter {
     pub to: Option<Moment>,
     /// Newest first; older than this id.
     pub before: Option<TransactionId>,
+    pub limit: u32,
+}
+
+/// Filters of the audit trail; newest first.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    pub subject: Option<String>,
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    /// Older than this.
+    pub before: Option<AuditId>,
     pub limit: u32,
 }
 
@@ -806,6 +831,26 @@ pub trait Store: Send + Sync + 'static {
     async fn last_position(&self) -> Result<u64, StoreError>;
     async fn alerts(&self, limit: u32) -> Result<Vec<AlertRow>, StoreError>;
     async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>, StoreError>;
+    /// Older than this alert, newest first.
+    async fn alerts_before(
+        &self,
+        before: Option<AlertId>,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>, StoreError>;
+    async fn audit_trail(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError>;
+    /// Older than this user, newest first.
+    async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<UserRow>, StoreError>;
+    /// Older than this job, newest first.
+    async fn jobs_before(
+        &self,
+        state: Option<JobState>,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError>;
+    /// Oldest first.
+    async fn jobs_of(&self, transaction: TransactionId) -> Result<Vec<JobRow>, StoreError>;
+    /// By version.
+    async fn events_of(&self, transaction: TransactionId) -> Result<Vec<EventRow>, StoreError>;
     async fn setting(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What operators have set, by gateway and operation.
     async fn controls(&self) -> Result<Vec<ControlRow>, StoreError>;

@@ -10,7 +10,7 @@ pub mod view;
 use std::pin::pin;
 
 use domain::ids::TransactionId;
-use domain::status::Kind;
+use domain::status::{Kind, Status};
 use domain::time::Span;
 use futures::future::{Either, select};
 
@@ -147,13 +147,30 @@ pub(crate) fn decided(record: &TransactionRecord) -> Result<Option<StoredDecided
     }
 }
 
+/// The status that a stage under way has, so that its index is read.
+fn status_of(stage: Option<&str>) -> Option<Status> {
+    const UNDER_WAY: [&str; 9] = [
+        "creating",
+        "awaiting_payment",
+        "underpaid",
+        "scheduled",
+        "queued",
+        "sending",
+        "accepted",
+        "in_doubt",
+        "in_review",
+    ];
+    let is_under_way = UNDER_WAY.contains(&stage?);
+    is_under_way.then_some(Status::Pending)
+}
+
 fn filter(caller: &Caller, list: ListTransactions) -> TransactionFilter {
     TransactionFilter {
         user_id: (!caller.may(Scope::Operator)).then_some(caller.user_id),
         wallet_id: None,
         kind: list.kind,
-        status: list.status,
-        stage: None,
+        status: list.status.or_else(|| status_of(list.stage.as_deref())),
+        stage: list.stage,
         gateway: list.gateway,
         reference: list.reference,
         end_to_end_id: list.end_to_end_id,

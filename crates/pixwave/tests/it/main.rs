@@ -39,6 +39,7 @@ mod bad_input;
 mod charges;
 mod child;
 mod client;
+mod console;
 mod control_commands;
 mod controls;
 mod crash;

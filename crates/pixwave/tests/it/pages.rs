@@ -10,29 +10,29 @@ use crate::client::string;
 use crate::harness::{Database, LIMIT, PASSWORD, Person, TestApp, brisk, newcomer};
 
 /// One browser: its cookies, and the page it shows.
-struct Browser {
+pub struct Browser {
     http: reqwest::Client,
     base: String,
     cookies: Vec<(String, String)>,
-    page: Page,
+    pub page: Page,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Page {
-    status: u16,
+pub struct Page {
+    pub status: u16,
     headers: HeaderMap,
-    text: String,
+    pub text: String,
 }
 
 impl Page {
     /// Where a redirect leads.
-    fn location(&self) -> String {
+    pub fn location(&self) -> String {
         let value = self.headers.get(LOCATION);
         value.map_or_else(String::new, |it| it.to_str().expect("text").to_owned())
     }
 
     /// The value of the first hidden field of this name.
-    fn hidden(&self, name: &str) -> String {
+    pub fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
         let (_, rest) = self.text.split_once(&mark).unwrap_or_default();
         rest.split('"').next().unwrap_or_default().to_owned()
@@ -40,7 +40,7 @@ impl Page {
 }
 
 impl Browser {
-    fn new(app: &TestApp) -> Browser {
+    pub fn new(app: &TestApp) -> Browser {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -55,9 +55,13 @@ impl Browser {
     }
 
     async fn signed_in(app: &TestApp, person: &Person) -> Browser {
+        Browser::signed_in_as(app, &person.email).await
+    }
+
+    pub async fn signed_in_as(app: &TestApp, email: &str) -> Browser {
         let mut browser = Browser::new(app);
         browser.get("/app/entrar").await;
-        let fields = [("email", person.email.as_str()), ("password", PASSWORD)];
+        let fields = [("email", email), ("password", PASSWORD)];
         browser.post("/app/entrar", &fields).await;
         assert_eq!(browser.page.status, 303, "{}", browser.page.text);
         browser
@@ -93,7 +97,7 @@ impl Browser {
         &self.page
     }
 
-    async fn get(&mut self, path: &str) -> &Page {
+    pub async fn get(&mut self, path: &str) -> &Page {
         let request = self.http.get(format!("{}{path}", self.base));
         self.send(request).await
     }
@@ -108,7 +112,7 @@ impl Browser {
     }
 
     /// Posts the fields with the token of the page that is shown.
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> &Page {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> &Page {
         let token = self.page.hidden("csrf");
         let mut all = vec![("csrf", token.as_str())];
         all.extend(fields);
@@ -117,14 +121,14 @@ impl Browser {
     }
 
     /// Follows the redirect that was answered.
-    async fn follow(&mut self) -> &Page {
+    pub async fn follow(&mut self) -> &Page {
         let target = self.page.location();
         assert!(target.starts_with('/'), "{target}: {}", self.page.status);
         self.get(&target).await
     }
 
     /// The page shows this within a bound.
-    async fn until(&mut self, path: &str, words: &str) {
+    pub async fn until(&mut self, path: &str, words: &str) {
         let started = Instant::now();
         while !self.get(path).await.text.contains(words) {
             assert!(

@@ -1,13 +1,16 @@
 //! Users, sessions, API keys, settings and the operators' records.
 
 use app::ports::store::*;
-use domain::ids::{InboundId, ReconciliationId, UserId};
+use domain::ids::{AlertId, AuditId, InboundId, ReconciliationId, UserId};
 
 use super::{many, one};
 use crate::rows;
 use crate::sql::people;
 use crate::tx::{Done, Tx};
-use crate::value::args;
+use crate::value::{Val, args};
+
+/// No id is greater.
+const LAST: [u8; 16] = [0xff; 16];
 
 pub(crate) async fn user(tx: &mut Tx, id: UserId) -> Done<Option<UserRow>> {
     let sealer = tx.sealer.clone();
@@ -76,6 +79,41 @@ pub(crate) async fn alerts(tx: &mut Tx, limit: u32) -> Done<Vec<AlertRow>> {
 
 pub(crate) async fn audit(tx: &mut Tx, limit: u32) -> Done<Vec<AuditRow>> {
     many(tx, people::AUDIT, args![limit], rows::audit).await
+}
+
+pub(crate) async fn alerts_before(
+    tx: &mut Tx,
+    before: Option<AlertId>,
+    limit: u32,
+) -> Done<Vec<AlertRow>> {
+    let args = args![before.unwrap_or(AlertId::from_bytes(LAST)), limit];
+    many(tx, people::ALERTS_BEFORE, args, rows::alert).await
+}
+
+pub(crate) async fn users(tx: &mut Tx, before: Option<UserId>, limit: u32) -> Done<Vec<UserRow>> {
+    let sealer = tx.sealer.clone();
+    let args = args![before.unwrap_or(UserId::from_bytes(LAST)), limit];
+    many(tx, people::USERS, args, |row| rows::user(row, &sealer)).await
+}
+
+/// The narrowest condition chooses the statement, and so the index.
+pub(crate) async fn audit_trail(tx: &mut Tx, filter: &AuditFilter) -> Done<Vec<AuditRow>> {
+    let (statement, path) = match (&filter.subject, &filter.actor) {
+        (Some(subject), _) => (people::AUDIT_OF_SUBJECT, Some(subject)),
+        (None, Some(actor)) => (people::AUDIT_OF_ACTOR, Some(actor)),
+        (None, None) => (people::AUDIT_TRAIL, None),
+    };
+    let mut args: Vec<Val> = path.into_iter().map(Val::from).collect();
+    let before = filter.before.unwrap_or(AuditId::from_bytes(LAST));
+    args.extend(args![
+        before,
+        filter.actor.as_ref(),
+        filter.actor.as_ref(),
+        filter.action.as_ref(),
+        filter.action.as_ref(),
+        filter.limit
+    ]);
+    many(tx, statement, args, rows::audit).await
 }
 
 pub(crate) async fn inbound(tx: &mut Tx, id: InboundId) -> Done<Option<InboundRow>> {

@@ -1,7 +1,7 @@
 //! Jobs and events.
 
 use app::ports::store::*;
-use domain::ids::UserId;
+use domain::ids::{JobId, TransactionId, UserId};
 use domain::time::Moment;
 
 use super::many;
@@ -23,6 +23,30 @@ pub(crate) async fn jobs(tx: &mut Tx, state: Option<JobState>, limit: u32) -> Do
             many(tx, queue::JOBS_IN, args, rows::job).await
         }
     }
+}
+
+pub(crate) async fn jobs_before(
+    tx: &mut Tx,
+    state: Option<JobState>,
+    before: Option<JobId>,
+    limit: u32,
+) -> Done<Vec<JobRow>> {
+    let before = before.unwrap_or(JobId::from_bytes([0xff; 16]));
+    match state {
+        None => many(tx, queue::JOBS_BEFORE, args![before, limit], rows::job).await,
+        Some(state) => {
+            let args = args![rows::state_name(state), before, limit];
+            many(tx, queue::JOBS_IN_BEFORE, args, rows::job).await
+        }
+    }
+}
+
+pub(crate) async fn jobs_of(tx: &mut Tx, transaction: TransactionId) -> Done<Vec<JobRow>> {
+    many(tx, queue::JOBS_OF, args![transaction], rows::job).await
+}
+
+pub(crate) async fn events_of(tx: &mut Tx, transaction: TransactionId) -> Done<Vec<EventRow>> {
+    many(tx, queue::EVENTS_OF, args![transaction], rows::event).await
 }
 
 pub(crate) async fn queue_depth(tx: &mut Tx) -> Done<QueueDepth> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use app::ports::store::*;
 use domain::gateway::Gateway;
 use domain::ids::{AttemptId, PayInId, TransactionId};
+use domain::status::Status;
 use domain::time::Moment;
 
 use super::{many, one};
@@ -52,6 +53,8 @@ pub(crate) async fn list(tx: &mut Tx, filter: &TransactionFilter) -> Done<Vec<Tr
         (transactions::LIST_BY_WALLET, Val::from(wallet))
     } else if let Some(user) = filter.user_id {
         (transactions::LIST_BY_USER, Val::from(user))
+    } else if filter.status == Some(Status::Pending) {
+        (transactions::LIST_PENDING, Val::from("pending"))
     } else {
         (transactions::LIST_ALL, Val::from(&[0; 16]))
     };

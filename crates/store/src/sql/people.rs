@@ -4,7 +4,7 @@ use super::statements;
 
 macro_rules! user_columns {
     () => {
-        "id, name_sealed, email_sealed, tax_id_sealed, password_hash, role, created_at"
+        "id, name_sealed, email_sealed, tax_id_sealed, password_hash, role, created_at, blocked_at"
     };
 }
 macro_rules! api_key_columns {
@@ -22,14 +22,32 @@ macro_rules! control_select {
     };
 }
 
+/// The trail by one access path; the other conditions only filter.
+macro_rules! audit_trail {
+    ($hint:literal $(, $path:literal)?) => {
+        concat!(
+            "SELECT id, actor, action, subject, detail, at FROM audit",
+            $hint,
+            " WHERE ",
+            $($path, " AND ",)?
+            "id < ? AND (? IS NULL OR actor = ?) AND (? IS NULL OR action = ?) \
+             ORDER BY id DESC LIMIT ?"
+        )
+    };
+}
+
 statements! {
-    INSERT_USER: users, "INSERT INTO users (id, name_sealed, email_sealed, email_blind, tax_id_sealed, tax_id_blind, password_hash, role, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    INSERT_USER: users, "INSERT INTO users (id, name_sealed, email_sealed, email_blind, tax_id_sealed, tax_id_blind, password_hash, role, created_at, blocked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     USER: users, concat!("SELECT ", user_columns!(), " FROM users WHERE id = ?");
     USER_BY_EMAIL: users, concat!("SELECT ", user_columns!(), " FROM users WHERE email_blind = ?");
     USER_BY_TAX_ID: users, concat!("SELECT ", user_columns!(), " FROM users WHERE tax_id_blind = ?");
 
+    USERS: users, concat!("SELECT ", user_columns!(), " FROM users WHERE id < ? ORDER BY id DESC LIMIT ?");
+    BLOCK_USER: users, "UPDATE users SET blocked_at = ? WHERE id = ?";
+
     INSERT_SESSION: sessions, "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)";
     DELETE_SESSION: sessions, "DELETE FROM sessions WHERE id = ?";
+    DELETE_SESSIONS_OF: sessions, "DELETE FROM sessions WHERE user_id = ?";
     SESSION_BY_TOKEN: sessions, "SELECT id, user_id, token_hash, created_at, expires_at FROM sessions WHERE token_hash = ?";
 
     SESSIONS_OF: sessions, "SELECT id, user_id, token_hash, created_at, expires_at FROM sessions WHERE user_id = ? ORDER BY id";
@@ -58,6 +76,10 @@ statements! {
     ALERTS: alerts, "SELECT id, kind, transaction_id, gateway, message, raised_at FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?";
     INSERT_AUDIT: audit, "INSERT INTO audit (id, actor, action, subject, detail, at) VALUES (?, ?, ?, ?, ?, ?)";
     AUDIT: audit, "SELECT id, actor, action, subject, detail, at FROM audit ORDER BY at DESC, id DESC LIMIT ?";
+    ALERTS_BEFORE: alerts, "SELECT id, kind, transaction_id, gateway, message, raised_at FROM alerts WHERE id < ? ORDER BY id DESC LIMIT ?";
+    AUDIT_TRAIL: audit, audit_trail!("");
+    AUDIT_OF_SUBJECT: audit, audit_trail!(" FORCE INDEX (audit_subject)", "subject = ?"), sqlite audit_trail!(" INDEXED BY audit_subject", "subject = ?");
+    AUDIT_OF_ACTOR: audit, audit_trail!(" FORCE INDEX (audit_actor)", "actor = ?"), sqlite audit_trail!(" INDEXED BY audit_actor", "actor = ?");
     INSERT_INCIDENT: incidents, "INSERT INTO incidents (id, kind, transaction_id, detail, at) VALUES (?, ?, ?, ?, ?)";
 
     INSERT_INBOUND: inbound_events, "INSERT INTO inbound_events (id, gateway, received_at, verified, raw_sealed) VALUES (?, ?, ?, ?, ?)";

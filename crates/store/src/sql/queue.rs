@@ -57,6 +57,10 @@ statements! {
     NEXT_JOB_AT: jobs, "SELECT MIN(visible_at) FROM jobs WHERE visible_at IS NOT NULL";
     JOBS: jobs, concat!("SELECT ", job_columns!(), " FROM jobs ORDER BY id DESC LIMIT ?");
     JOBS_IN: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?");
+    JOBS_BEFORE: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?");
+    JOBS_IN_BEFORE: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?");
+    JOBS_OF: jobs, concat!("SELECT ", job_columns!(), " FROM jobs WHERE transaction_id = ? ORDER BY id");
+    REVIVE_JOB: jobs, "UPDATE jobs SET state = 'ready', leased = 0, visible_at = ?, tries = 0 WHERE id = ? AND state = 'dead'";
     JOBS_COUNT: jobs, "SELECT COUNT(*) FROM jobs WHERE state = ?";
 
     INSERT_EVENT: events, "INSERT INTO events (id, kind, transaction_id, transaction_version, wallet_id, user_id, body, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -65,5 +69,6 @@ statements! {
     EVENTS_AFTER: events, concat!("SELECT ", event_columns!(), " FROM events WHERE position > ? ORDER BY position LIMIT ?");
     EVENTS_AFTER_OF: events, concat!("SELECT ", event_columns!(), " FROM events FORCE INDEX (events_user) WHERE user_id = ? AND position > ? ORDER BY position LIMIT ?"),
         sqlite concat!("SELECT ", event_columns!(), " FROM events WHERE user_id = ? AND position > ? ORDER BY position LIMIT ?");
+    EVENTS_OF: events, concat!("SELECT ", event_columns!(), " FROM events WHERE transaction_id = ? ORDER BY transaction_version");
     LAST_POSITION: counters, "SELECT value FROM counters WHERE name = 'events.position'";
 }

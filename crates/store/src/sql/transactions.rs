@@ -81,6 +81,8 @@ statements! {
     LIST_BY_WALLET: transactions, list!(" WHERE t.wallet_id = ?");
     LIST_BY_USER: transactions, list!(" FORCE INDEX (transactions_user) WHERE t.user_id = ?"), sqlite list!(" WHERE t.user_id = ?");
     LIST_ALL: transactions, list!(" FORCE INDEX (transactions_id) WHERE t.id > ?"), sqlite list!(" WHERE t.id > ?");
+    // What is under way is little beside what has ended: its index is read rather than all of history.
+    LIST_PENDING: transactions, list!(" FORCE INDEX (transactions_status) WHERE t.status = ?"), sqlite list!(" INDEXED BY transactions_status WHERE t.status = ?");
     BY_GATEWAY_REFERENCE: attempts, "SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND gateway_reference = ? UNION SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND attempt_key = ? ORDER BY 1 DESC";
 
     INSERT_ATTEMPT: attempts, "INSERT INTO attempts (id, transaction_id, number, gateway, attempt_key, request_sealed, live, outcome, reason, why, licence, routing, gateway_reference, evidence_version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -37,6 +37,7 @@ pub fn user(n: u64) -> UserRow {
         password_hash: "$argon2id$v=19$…".into(),
         role: UserRole::Customer,
         created_at: START,
+        blocked_at: None,
     }
 }
 

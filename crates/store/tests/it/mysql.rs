@@ -137,6 +137,9 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE webhook_deliveries",
             "DROP TABLE gateway_controls",
             "DROP TABLE reconciliations",
+            "ALTER TABLE sessions DROP INDEX sessions_user",
+            "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
+            "ALTER TABLE users DROP COLUMN blocked_at",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -151,7 +154,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         assert_eq!(
             report.applied,
             [
-                "money", "review", "disputes", "webhooks", "controls", "sessions"
+                "money", "review", "disputes", "webhooks", "controls", "sessions", "console"
             ]
         );
         // As if it had been killed in the middle of the last one, too.
@@ -164,6 +167,9 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "DROP TABLE webhook_deliveries",
             "DROP TABLE reconciliations",
             "DROP TABLE gateway_controls",
+            "ALTER TABLE sessions DROP INDEX sessions_user",
+            "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
+            "ALTER TABLE users DROP COLUMN blocked_at",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -174,11 +180,17 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             (report.from, report.applied),
             (
                 1,
-                vec!["review", "disputes", "webhooks", "controls", "sessions"]
+                vec![
+                    "review", "disputes", "webhooks", "controls", "sessions", "console"
+                ]
             )
         );
-        // And between the rows that the last one makes.
+        // And between the rows that a migration makes.
         for statement in [
+            "DELETE FROM schema_migrations WHERE version > 5",
+            "ALTER TABLE sessions DROP INDEX sessions_user",
+            "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
+            "ALTER TABLE users DROP COLUMN blocked_at",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
             "DROP TABLE reconciliations",
             "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
@@ -186,7 +198,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             connection.query_drop(statement).await.unwrap();
         }
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied, ["controls"]);
+        assert_eq!(report.applied, ["controls", "sessions", "console"]);
         let store = open(&config, keyring()).await.unwrap();
         assert_eq!(store.controls().await.unwrap().len(), 6);
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

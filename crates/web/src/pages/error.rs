@@ -42,7 +42,9 @@ fn words(stop: &Stop, t: &Texts) -> (&'static str, String) {
     match stop {
         Stop::NotFound => (s.not_found, s.not_found_means.to_owned()),
         Stop::ForeignForm => (s.foreign_form, s.foreign_form_means.to_owned()),
-        Stop::Forbidden | Stop::SignIn { .. } => (s.forbidden, s.forbidden_means.to_owned()),
+        Stop::Forbidden | Stop::SignIn { .. } | Stop::Console => {
+            (s.forbidden, s.forbidden_means.to_owned())
+        }
         Stop::Wait { seconds } => (s.wait, fill(s.wait_means, &[&seconds.to_string()])),
         Stop::TooLarge => (s.too_large, s.too_large_means.to_owned()),
         Stop::Unavailable => (s.unavailable, s.unavailable_means.to_owned()),

@@ -38,6 +38,19 @@ catalogue! {
         sessions_ended: "As outras sessões foram encerradas." | "The other sessions have been ended.";
         key_revoked: "A chave foi revogada." | "The key has been revoked.";
         simulation_failed: "O pagamento simulado não foi aceito." | "The simulated payment was not accepted.";
+        proposed: "Proposta guardada. Outra pessoa precisa aprovar." | "Proposal stored. Another person must approve it.";
+        approved: "Aprovado e executado." | "Approved and carried out.";
+        job_retried: "O trabalho voltou para a fila." | "The job is back in the queue.";
+        job_not_dead: "Este trabalho não está morto; segue sozinho." | "This job is not dead; it goes on by itself.";
+        user_blocked: "Conta bloqueada e sessões encerradas." | "Account blocked and its sessions ended.";
+        user_unblocked: "A conta pode entrar de novo." | "The account may sign in again.";
+        own_account: "Ninguém bloqueia a própria conta." | "Nobody blocks their own account.";
+        fault_armed: "Falha armada." | "Fault armed.";
+        fault_refused: "O painel recusou esta falha." | "The panel refused this fault.";
+        healed: "Os dois gateways estão sãos." | "Both gateways are healthy.";
+        moved: "Feito." | "Done.";
+        not_moved: "Nada se moveu: o estado não permite." | "Nothing moved: its state does not allow it.";
+        scenario_busy: "Um roteiro já está rodando. Espere o fim dele." | "A scenario is running already. Wait for its end.";
     }
 }
 

@@ -22,14 +22,18 @@ macro_rules! catalogue {
 
 mod account;
 mod common;
+mod console;
 mod history;
 mod money;
+mod panel;
 mod start;
 
 pub use account::*;
 pub use common::*;
+pub use console::*;
 pub use history::*;
 pub use money::*;
+pub use panel::*;
 pub use start::*;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +136,8 @@ texts! {
     history: History;
     statement: Statement;
     account: Account;
+    console: Console;
+    panel: Panel;
 }
 
 /// The text with each `{}` replaced by the next value.

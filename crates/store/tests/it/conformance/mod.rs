@@ -6,6 +6,7 @@ mod controls;
 mod disputes;
 mod jobs;
 mod lists;
+mod operators;
 mod outbound;
 mod reviews;
 mod rows;
@@ -57,6 +58,11 @@ suites! {
     lists::statements_follow_the_numbers,
     lists::the_sweeper_finds_what_is_left_behind,
     lists::doubt_is_summed_per_gateway,
+    operators::the_trail_is_read_by_what_and_by_whom,
+    operators::people_are_listed_and_blocked,
+    operators::only_a_dead_job_is_revived,
+    operators::alerts_and_events_are_read_by_page_and_by_transaction,
+    operators::what_is_under_way_is_listed_by_its_own_index,
     disputes::a_dispute_is_read_under_the_lock_of_its_pay_in,
     disputes::open_disputes_are_summed_and_compared,
     disputes::suspense_is_listed_until_it_is_matched_or_gone,
