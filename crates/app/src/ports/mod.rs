@@ -7,6 +7,7 @@
 pub mod gateway;
 pub mod outbound;
 pub mod publisher;
+mod rows;
 pub mod runtime;
 pub mod store;
 pub mod webhooks;
