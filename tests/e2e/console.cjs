@@ -6,85 +6,17 @@
 
 "use strict";
 
-const { spawn } = require("node:child_process");
-const { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } = require("node:fs");
-const { tmpdir } = require("node:os");
-const { join } = require("node:path");
-const assert = require("node:assert/strict");
-const { chromium } = require("playwright-core");
+const browser = require("./browser.cjs");
+const { World, assert, axe, main } = browser;
 
-const [program, pictures] = process.argv.slice(2);
-const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const DESK = { viewport: { width: 1280, height: 1080 } };
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
-const LIMIT = 20_000;
-const folder = mkdtempSync(join(tmpdir(), "pixwave-console-"));
+// Short waits, so that a payment comes to people within the test.
+const VARIABLES = { IN_DOUBT_DEADLINE: "3s", GATEWAY_TIMEOUT: "2s" };
 
-function start() {
-  const names = ["PATH", "HOME", "TMPDIR"];
-  const env = Object.fromEntries(names.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
-  const child = spawn(program, [], {
-    cwd: folder,
-    // Short waits, so that a payment comes to people within the test.
-    env: { ...env, HTTP_PORT: "0", DB_DATABASE: join(folder, "e2e.db"), IN_DOUBT_DEADLINE: "3s", GATEWAY_TIMEOUT: "2s" },
-    stdio: ["ignore", "pipe", openSync(join(folder, "log"), "w")],
-  });
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.once("exit", (code) => reject(new Error(`the program ended with ${code}`)));
-    child.stdout.on("data", (data) => {
-      text += data;
-      const url = /^listening on (\S+)$/m.exec(text)?.[1];
-      if (!url) return;
-      const accounts = [...text.matchAll(/^\s*(customer|operator)\s+(\S+@\S+)\s+(\S+)$/gm)];
-      const of = (role) => accounts.filter((it) => it[1] === role).map(([, , email, password]) => ({ email, password }));
-      resolve({ child, url, customer: of("customer")[0], operators: of("operator") });
-    });
-  });
-}
-
-async function stop(server) {
-  const ended = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill("SIGTERM");
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 8_000))]);
-  server.child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-}
-
-class World {
-  constructor(server, browser) {
-    Object.assign(this, server, { browser, problems: [], contexts: [] });
-  }
-
-  async page({ device = DESK, language = "pt-BR", scripts = true, scheme = "light" } = {}) {
-    const context = await this.browser.newContext({
-      ...device,
-      locale: language,
-      javaScriptEnabled: scripts,
-      colorScheme: scheme,
-      baseURL: this.url,
-      reducedMotion: "reduce",
-    });
-    context.setDefaultTimeout(LIMIT);
-    this.contexts.push(context);
-    const page = await context.newPage();
-    const host = new URL(this.url).host;
-    page.on("console", (message) => {
-      // A refused form is answered with 422, which the console tells of as well.
-      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-        this.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on("pageerror", (error) => this.problems.push(`script: ${error.message}`));
-    page.on("request", (request) => {
-      const url = new URL(request.url());
-      if (url.protocol !== "data:" && url.host !== host) this.problems.push(`elsewhere: ${url}`);
-    });
-    return page;
-  }
-
-  async closeContexts() {
-    for (const context of this.contexts.splice(0)) await context.close();
+class ConsoleWorld extends World {
+  context({ device = DESK, ...options } = {}) {
+    return super.context({ device, ...options });
   }
 
   // A signed-in operator, on the console's first page.
@@ -99,37 +31,10 @@ class World {
     return page;
   }
 
-  async api(method, path, body, headers = {}) {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { authorization: `Bearer ${await this.token()}`, "content-type": "application/json", ...headers },
-      body: body && JSON.stringify(body),
-    });
-    const text = await response.text();
-    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
-    return text ? JSON.parse(text) : null;
-  }
-
-  async token() {
-    if (!this.bearer) {
-      const response = await fetch(`${this.url}/v1/sessions`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(this.customer),
-      });
-      this.bearer = (await response.json()).token;
-    }
-    return this.bearer;
-  }
-
   payout(cents) {
     this.count = (this.count ?? 0) + 1;
     const body = { amount_cents: cents, pix_key: "padaria@example.com" };
     return this.api("POST", "/v1/payouts", body, { "idempotency-key": `console-${this.count}` });
-  }
-
-  fault(gateway, fault) {
-    return this.api("PUT", `/sandbox/gateways/${gateway}/faults`, fault);
   }
 
   async ended(id, is = (seen) => seen.status !== "pending") {
@@ -149,20 +54,11 @@ class World {
   }
 }
 
-async function axe(page, where) {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.map((it) => `${where}: ${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-}
-
 // The pictures that documents show; E2E_ALL_PICTURES=1 draws all.
 const SHOWN = ["console"];
 
 async function shoot(page, name, full = false) {
-  if (!pictures || !(SHOWN.includes(name) || process.env.E2E_ALL_PICTURES)) return;
-  mkdirSync(pictures, { recursive: true });
-  await page.waitForTimeout(200);
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: full });
+  if (SHOWN.includes(name) || process.env.E2E_ALL_PICTURES) await browser.shoot(page, name, full);
 }
 
 const tests = {
@@ -281,44 +177,4 @@ const tests = {
   },
 };
 
-async function main() {
-  const server = await start();
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
-  });
-  const world = new World(server, browser);
-  const chosen = process.env.E2E_ONLY;
-  let [passed, failed] = [0, 0];
-  try {
-    for (const [name, test] of Object.entries(tests)) {
-      if (chosen && !name.includes(chosen)) continue;
-      const began = Date.now();
-      try {
-        await test(world);
-        assert.deepEqual(world.problems, [], "what the browser complained about");
-        passed += 1;
-        console.log(`PASS ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
-      } catch (error) {
-        failed += 1;
-        console.log(`FAIL ${name}\n    ${String(error.stack ?? error).split("\n").slice(0, 14).join("\n    ")}`);
-        const open = world.contexts.at(-1)?.pages().at(-1);
-        if (open) console.log(`    at ${open.url()}: ${(await open.locator("main").innerText().catch(() => "")).slice(0, 300)}`);
-      }
-      world.problems = [];
-      await world.closeContexts();
-    }
-  } finally {
-    await browser.close();
-    await stop(server);
-  }
-  console.log(`e2e: ${passed} passed, ${failed} failed, 0 skipped`);
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
-}
-
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 2;
-  rmSync(folder, { recursive: true, force: true });
-});
+main(tests, ConsoleWorld, VARIABLES);

@@ -7,121 +7,18 @@
 
 "use strict";
 
-const { spawn } = require("node:child_process");
-const { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } = require("node:fs");
-const { tmpdir } = require("node:os");
-const { join } = require("node:path");
-const assert = require("node:assert/strict");
-const { chromium } = require("playwright-core");
+const { World, assert, axe, main, pictures, shoot } = require("./browser.cjs");
 
-const [program, pictures] = process.argv.slice(2);
-const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const DESK = { viewport: { width: 1280, height: 860 } };
-const LIMIT = 15_000;
 // What the first page may transfer, in bytes.
 const FIRST_PAGE = 60 * 1024;
 
-// ---------------------------------------------------------------- the program
-
-const folder = mkdtempSync(join(tmpdir(), "pixwave-e2e-"));
-
-function start() {
-  const names = ["PATH", "HOME", "TMPDIR"];
-  const env = Object.fromEntries(names.filter((n) => process.env[n]).map((n) => [n, process.env[n]]));
-  const child = spawn(program, [], {
-    cwd: folder,
-    env: { ...env, HTTP_PORT: "0", DB_DATABASE: join(folder, "e2e.db") },
-    stdio: ["ignore", "pipe", openSync(join(folder, "log"), "w")],
-  });
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.once("exit", (code) => reject(new Error(`the program ended with ${code}`)));
-    child.stdout.on("data", (data) => {
-      text += data;
-      const url = /^listening on (\S+)$/m.exec(text)?.[1];
-      if (!url) return;
-      const [, email, password] = /^\s*customer\s+(customer@\S+)\s+(\S+)$/m.exec(text);
-      resolve({ child, url, email, password });
-    });
-  });
-}
-
-async function stop(server) {
-  const ended = new Promise((resolve) => server.child.once("exit", resolve));
-  server.child.kill("SIGTERM");
-  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 8_000))]);
-  server.child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-}
-
-// ---------------------------------------------------------------- the world of a test
-
-class World {
-  constructor(server, browser) {
-    Object.assign(this, server, { browser, problems: [], contexts: [] });
-  }
-
-  async context({ device = PHONE, language = "pt-BR", scripts = true, scheme = "light" } = {}) {
-    const context = await this.browser.newContext({
-      ...device,
-      locale: language,
-      javaScriptEnabled: scripts,
-      colorScheme: scheme,
-      baseURL: this.url,
-      reducedMotion: "reduce",
-      deviceScaleFactor: pictures && device === PHONE ? 1.25 : 1,
-    });
-    context.setDefaultTimeout(LIMIT);
-    this.contexts.push(context);
-    return context;
-  }
-
-  async page(options) {
-    const context = await this.context(options);
-    const page = await context.newPage();
-    const host = new URL(this.url).host;
-    page.on("console", (message) => {
-      // A refused form is answered with 422, which the console tells of as well.
-      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-        this.problems.push(`console: ${message.text()}`);
-      }
-    });
-    page.on("pageerror", (error) => this.problems.push(`script: ${error.message}`));
-    page.on("request", (request) => {
-      const url = new URL(request.url());
-      if (url.protocol !== "data:" && url.host !== host) this.problems.push(`elsewhere: ${url}`);
-    });
-    return page;
-  }
-
-  async closeContexts() {
-    for (const context of this.contexts.splice(0)) await context.close();
-  }
-
-  async api(method, path, body, headers = {}) {
-    const token = (this.token ??= await this.signIn());
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
-      body: body && JSON.stringify(body),
-    });
-    const text = await response.text();
-    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
-    return text ? JSON.parse(text) : null;
-  }
-
-  async signIn() {
-    const response = await fetch(`${this.url}/v1/sessions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ email: this.email, password: this.password }),
-    });
-    return (await response.json()).token;
-  }
-
-  fault(gateway, fault) {
-    return this.api("PUT", `/sandbox/gateways/${gateway}/faults`, fault);
+// On a phone unless said otherwise; the pictures of it are drawn a little larger.
+class WalletWorld extends World {
+  context({ device = PHONE, ...options } = {}) {
+    const scale = pictures && device === PHONE ? 1.25 : 1;
+    return super.context({ device, scale, ...options });
   }
 
   async pay(id) {
@@ -134,20 +31,6 @@ async function enterDemo(page, person = 0) {
   await page.goto("/");
   await page.locator(`button[name=pessoa][value="${person}"]`).click();
   await page.waitForURL("**/app");
-}
-
-// What axe says of the page, each with the place.
-async function axe(page, where) {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.map((it) => `${where}: ${it.id}: ${it.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-}
-
-async function shoot(page, name, full = false) {
-  if (!pictures) return;
-  mkdirSync(pictures, { recursive: true });
-  await page.waitForTimeout(150);
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: full });
 }
 
 const badge = (page, text) => page.locator("#state .badge", { hasText: text }).waitFor();
@@ -272,11 +155,11 @@ const tests = {
   async "without scripts, in English, on a desk: sign in, receive, pay, transfer, refund, leave"(world) {
     const page = await world.page({ device: DESK, language: "en-US", scripts: false });
     await page.goto("/app/transferir");
-    await page.locator("#email").fill(world.email);
+    await page.locator("#email").fill(world.customer.email);
     await page.locator("#password").fill("wrong password");
     await page.locator("main button[type=submit]").click();
     await page.locator("[role=alert]", { hasText: "Wrong e-mail or password" }).waitFor();
-    await page.locator("#password").fill(world.password);
+    await page.locator("#password").fill(world.customer.password);
     await page.locator("main button[type=submit]").click();
     await page.waitForURL("**/app/transferir");
     await page.locator("#target").fill("friend@example.com");
@@ -339,8 +222,8 @@ const tests = {
     await page.goto("/app/extrato?mes=2026-01");
     await page.context().clearCookies();
     await page.reload();
-    await page.locator("#email").fill(world.email);
-    await page.locator("#password").fill(world.password);
+    await page.locator("#email").fill(world.customer.email);
+    await page.locator("#password").fill(world.customer.password);
     await page.locator("main button[type=submit]").click();
     await page.waitForURL("**/app/extrato?mes=2026-01");
   },
@@ -390,44 +273,4 @@ const tests = {
   },
 };
 
-async function main() {
-  const server = await start();
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
-  });
-  const world = new World(server, browser);
-  const chosen = process.env.E2E_ONLY;
-  let [passed, failed] = [0, 0];
-  try {
-    for (const [name, test] of Object.entries(tests)) {
-      if (chosen && !name.includes(chosen)) continue;
-      const began = Date.now();
-      try {
-        await test(world);
-        assert.deepEqual(world.problems, [], "what the browser complained about");
-        passed += 1;
-        console.log(`PASS ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
-      } catch (error) {
-        failed += 1;
-        console.log(`FAIL ${name}\n    ${String(error.stack ?? error).split("\n").slice(0, 14).join("\n    ")}`);
-        const open = world.contexts.at(-1)?.pages().at(-1);
-        if (open) console.log(`    at ${open.url()}: ${(await open.locator("main").innerText().catch(() => "")).slice(0, 300)}`);
-      }
-      world.problems = [];
-      await world.closeContexts();
-    }
-  } finally {
-    await browser.close();
-    await stop(server);
-  }
-  console.log(`e2e: ${passed} passed, ${failed} failed, 0 skipped`);
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
-}
-
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 2;
-  rmSync(folder, { recursive: true, force: true });
-});
+main(tests, WalletWorld);
