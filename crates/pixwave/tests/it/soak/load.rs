@@ -200,6 +200,10 @@ impl Load {
             (seen["stage"] != "creating").then_some(seen)
         })
         .await;
+        if awaiting["stage"] == "creation_failed" {
+            // Neither gateway answered: there is nothing to pay.
+            return;
+        }
         assert_eq!(awaiting["stage"], "awaiting_payment", "{awaiting}");
         let reference = self.reference(who, &awaiting).await;
         let path = format!("/sandbox/charges/{reference}/pay");

@@ -203,7 +203,9 @@ async fn soak_of_everything_that_can_go_away() {
         let begun = Instant::now();
         let (folder, ports) = (crate::harness::Folder::new(), [free_port(), free_port()]);
         let database = mariadb::Server::start(&folder.0).await;
-        let fleet = Fleet::new(database.url(), ports[0], "0s").with("REDIS_URL", redis.url());
+        let fleet = Fleet::new(database.url(), ports[0], "0s")
+            .with("REDIS_URL", redis.url())
+            .with("GATEWAY_TIMEOUT", "10s".to_owned());
         fleet.command(&["migrate"]).await;
         let sandbox = fleet.start(&["sandbox"]).await;
         let accounts = fleet.start(&["accounts"]).await;
