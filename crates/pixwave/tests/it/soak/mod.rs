@@ -137,8 +137,31 @@ async fn ends(load: &Load) -> Vec<Value> {
     ended
 }
 
+/// What each gateway holds that our books do not know: the money with which the sandbox begins.
+async fn beyond_our_books(
+    sandbox: &Client,
+    (monitor, token): (&Client, &str),
+) -> BTreeMap<String, i64> {
+    let real = sandbox.get("/sandbox/balances").await.body;
+    let ours = monitor.get("/v1/gateways").by(token).await.list();
+    let beyond = |gateway: &Value| {
+        let name = string(gateway, "name");
+        let ours = cents(gateway, "float_available_cents") + cents(gateway, "float_blocked_cents");
+        let beyond = cents(&real[&name], "balance_cents") - ours;
+        (name, beyond)
+    };
+    ours.iter().map(beyond).collect()
+}
+
 /// The bank executed what is called paid, once, and nothing else.
-async fn bank_agrees(load: &Load, ended: &[Value], operator: (&Client, &str)) -> String {
+///
+/// `before` is what the gateways held beyond our books when the load began.
+async fn bank_agrees(
+    load: &Load,
+    ended: &[Value],
+    operator: (&Client, &str),
+    before: BTreeMap<String, i64>,
+) -> String {
     let ledger = load.sandbox.get("/sandbox/ledger").await.body;
     let entries = ledger["entries"].as_array().expect("entries");
     let sums = |kind: &str| {
@@ -164,20 +187,10 @@ async fn bank_agrees(load: &Load, ended: &[Value], operator: (&Client, &str)) ->
         (charges + begun.0, charged + begun.1),
         "what arrived"
     );
-    let (monitor, token) = operator;
     wait_until(
-        "our floats to be the gateways' balances",
+        "our floats to follow the gateways' balances",
         PATIENCE,
-        || async {
-            let real = load.sandbox.get("/sandbox/balances").await.body;
-            let ours = monitor.get("/v1/gateways").by(token).await.list();
-            let equal = |gateway: &Value| {
-                let ours =
-                    cents(gateway, "float_available_cents") + cents(gateway, "float_blocked_cents");
-                cents(&real[&string(gateway, "name")], "balance_cents") == ours
-            };
-            ours.iter().all(equal).then_some(())
-        },
+        || async { (beyond_our_books(&load.sandbox, operator).await == before).then_some(()) },
     )
     .await;
     format!(
@@ -229,6 +242,8 @@ async fn soak_of_everything_that_can_go_away() {
             .collect();
         let (accounts_client, bank) = (Client::new(&accounts.url), Client::new(&sandbox.url));
         let operator = operator(&fleet, &accounts_client).await;
+        let monitor_client = Client::new(&monitor.url);
+        let before = beyond_our_books(&bank, (&monitor_client, &operator)).await;
         let people = people(&accounts_client, &clients[0], &bank).await;
         let load = Arc::new(Load::new(
             people,
@@ -249,8 +264,7 @@ async fn soak_of_everything_that_can_go_away() {
         }
         let asked_for = started.elapsed();
         let ended = ends(&load).await;
-        let monitor_client = Client::new(&monitor.url);
-        let bank = bank_agrees(&load, &ended, (&monitor_client, &operator)).await;
+        let bank = bank_agrees(&load, &ended, (&monitor_client, &operator), before).await;
         fleet.command(&["check"]).await;
         println!(
             "soak: {WISHES} wishes under seed {SEED} in {} s, {} accepted, refused {:?}, asked again {}",
