@@ -68,11 +68,7 @@ const tests = {
       await page.goto("/sandbox");
       await page.locator(`button[value=${name}]`).click();
       await page.waitForURL("**/sandbox/painel/roteiros/*");
-      for (let turn = 0; turn < 200 && !(await page.locator(".notice--good").count()); turn += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        if (!scripts) await page.reload();
-      }
-      await page.locator(".notice--good", { hasText: "Promessa cumprida" }).waitFor();
+      await page.locator(".notice--good", { hasText: "Promessa cumprida" }).waitFor({ timeout: 60_000 });
       await shoot(page, `scenario-${name}`);
     }
   },
