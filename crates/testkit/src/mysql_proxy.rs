@@ -25,6 +25,7 @@ struct Plan {
     at_commit: Option<AtCommit>,
     rewrite: Option<(Vec<u8>, Vec<u8>)>,
     met: u64,
+    accepted: u64,
 }
 
 /// A listener on a loopback port that passes connections on to a server.
@@ -52,6 +53,7 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (server, plan) = (server.clone(), Arc::clone(&shared));
+                plan.lock().expect("not poisoned").accepted += 1;
                 tokio::spawn(async move {
                     if let Ok(server) = TcpStream::connect(server).await {
                         pass(client, server, &plan).await;
@@ -73,6 +75,11 @@ impl Proxy {
     /// How many COMMITs were met by what [`Proxy::at_next_commit`] named.
     pub fn met(&self) -> u64 {
         self.plan.lock().expect("not poisoned").met
+    }
+
+    /// How many connections were made so far.
+    pub fn accepted(&self) -> u64 {
+        self.plan.lock().expect("not poisoned").accepted
     }
 
     /// Replaces bytes in the server's answers by as many others.

@@ -232,3 +232,22 @@ async fn answers_lost_under_load_write_nothing_twice() {
     })
     .await;
 }
+
+/// What is asked at once again and again does not connect again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_kept_between_bursts() {
+    with_mysql(|environment: Arc<Environment>| async move {
+        funded(&environment).await;
+        let (proxy, store) = through(&environment).await;
+        for _ in 0..20 {
+            let asked = (0..4).map(|_| store.wallet(wallet(1).id));
+            for found in futures::future::join_all(asked).await {
+                assert!(found.unwrap().is_some());
+            }
+        }
+        let accepted = proxy.accepted();
+        assert!(accepted <= 8, "{accepted} connections for four at once");
+        store.close().await;
+    })
+    .await;
+}
