@@ -118,7 +118,8 @@ impl App {
                 Ok((user.ok_or(MoneyRefusal::NotFound("wallet"))?, *id))
             }
             TransferDestination::Key(key) => {
-                let counted = self.guards.destinations.take(caller.user_id, self.now());
+                let now = self.now();
+                let counted = self.guards.take_destination(caller.user_id, now).await;
                 counted.map_err(|wait| MoneyRefusal::RateLimited {
                     retry_after_seconds: whole_seconds(wait),
                 })?;

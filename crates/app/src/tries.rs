@@ -17,6 +17,9 @@ pub trait Tries: Send + Sync + 'static {
     /// # Errors
     /// How long to wait; nothing was counted.
     async fn take(&self, bucket: &str, allowance: Allowance, now: Moment) -> Result<(), Span>;
+
+    /// Forgets what was counted in the bucket: who knocked has shown who it is.
+    async fn forget(&self, bucket: &str);
 }
 
 /// Above this, buckets that are full again are forgotten, then those nearest to it.
@@ -39,9 +42,15 @@ impl InProcess {
         let full_at = allowance.take(buckets.get(bucket).copied(), now)?;
         buckets.insert(bucket.to_owned(), full_at);
         if buckets.len() > MOST_BUCKETS {
-            forget(&mut buckets, now);
+            make_room(&mut buckets, now);
         }
         Ok(())
+    }
+
+    /// [`Tries::forget`], without a wait.
+    pub fn clear(&self, bucket: &str) {
+        let mut buckets = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.remove(bucket);
     }
 }
 
@@ -50,9 +59,13 @@ impl Tries for InProcess {
     async fn take(&self, bucket: &str, allowance: Allowance, now: Moment) -> Result<(), Span> {
         self.count(bucket, allowance, now)
     }
+
+    async fn forget(&self, bucket: &str) {
+        self.clear(bucket);
+    }
 }
 
-fn forget(buckets: &mut HashMap<String, Moment>, now: Moment) {
+fn make_room(buckets: &mut HashMap<String, Moment>, now: Moment) {
     buckets.retain(|_, full_at| *full_at > now);
     if buckets.len() <= MOST_BUCKETS {
         return;

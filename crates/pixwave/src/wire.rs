@@ -186,6 +186,14 @@ async fn assemble(
     } = connect(&config, &start, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
     let redis = share_availability(&config, &mut app).await;
+    let tries: Arc<dyn Tries> = match &redis {
+        Some(link) => Arc::new(RedisTries::new(
+            link.clone(),
+            &app_key::derived(&key, "tries"),
+        )),
+        None => Arc::new(app::tries::InProcess::default()),
+    };
+    app.guards = Arc::new(Guards::counting(tries.clone()));
     let settings = Arc::make_mut(&mut app.settings);
     settings.public_url = Some(config.http.public_url.clone().unwrap_or(url.clone()));
     settings.efi_webhook_secret = webhook_secret.expose_secret().to_owned();
@@ -211,13 +219,6 @@ async fn assemble(
     let (closing, closed) = watch::channel(false);
     let (stage, stages) = watch::channel(Stage::Serving);
     let standard = ApiOptions::all();
-    let tries: Arc<dyn Tries> = match &redis {
-        Some(link) => Arc::new(RedisTries::new(
-            link.clone(),
-            &app_key::derived(&key, "tries"),
-        )),
-        None => standard.tries,
-    };
     let samples = Arc::new(Samples::default());
     // The console belongs to the monitor, the wallet to the web; both sign in on the same pages.
     let has_pages = roles.has(Role::Web) || roles.has(Role::Monitor);

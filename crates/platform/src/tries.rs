@@ -36,9 +36,11 @@ impl RedisTries {
         }
     }
 
-    fn slot(&self, bucket: &str) -> String {
+    fn place(&self, bucket: &str) -> (String, String) {
         let digest = hmac::sign(&self.key, bucket.as_bytes());
-        format!("tries:{}", hex::encode(&digest.as_ref()[..16]))
+        let slot = format!("tries:{}", hex::encode(&digest.as_ref()[..16]));
+        let key = format!("pixwave:{{{slot}}}:full_at");
+        (slot, key)
     }
 
     /// `None` when others were faster in every round.
@@ -48,8 +50,7 @@ impl RedisTries {
         allowance: Allowance,
         now: Moment,
     ) -> Result<Option<Result<(), Span>>, Away> {
-        let slot = self.slot(bucket);
-        let key = format!("pixwave:{{{slot}}}:full_at");
+        let (slot, key) = self.place(bucket);
         // Somewhat longer than it can take to be full again.
         let life = allowance.per.millis().saturating_add(1_000);
         let work = |mut connection: Connection| async move {
@@ -90,5 +91,16 @@ impl Tries for RedisTries {
             Ok(None) => Err(allowance.per),
             Err(Away) => own,
         }
+    }
+
+    async fn forget(&self, bucket: &str) {
+        self.twin.clear(bucket);
+        let (slot, key) = self.place(bucket);
+        let work = |mut connection: Connection| async move {
+            let mut remove = redis::cmd("DEL");
+            connection.run::<u32>(remove.arg(&key)).await
+        };
+        // While Redis is away its counts stay, and run out by themselves.
+        let _away = self.link.call(slot.into(), work).await;
     }
 }

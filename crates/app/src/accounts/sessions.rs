@@ -1,6 +1,5 @@
 //! Sessions, and who a bearer token belongs to.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use domain::ids::SessionId;
 use domain::time::Moment;
 
@@ -16,12 +15,7 @@ impl App {
     /// password; after some wrong passwords an e-mail has to wait.
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<NewSession, SignInRefusal> {
         let email = normalized_email(email);
-        let guarded: [u8; 32] = digest(&SHA256, email.as_bytes())
-            .as_ref()
-            .try_into()
-            .expect("SHA-256 has 32 bytes");
-        // Counted before the work, so that tries at once are counted too.
-        let counted = self.guards.sign_ins.take(guarded, self.now());
+        let counted = self.guards.take_password(&email, self.now()).await;
         counted.map_err(|_| SignInRefusal::TooManyTries)?;
         let user = self.store.user_by_email(&email).await?;
         let stored = user
@@ -33,7 +27,7 @@ impl App {
             // A blocked account gets the same answer, after the same work.
             .filter(|user| matches && user.blocked_at.is_none())
             .ok_or(SignInRefusal::WrongCredentials)?;
-        self.guards.sign_ins.clear(guarded);
+        self.guards.forgive_passwords(&email).await;
         Ok(self.open_session(&user).await?)
     }
 

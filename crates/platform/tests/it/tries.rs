@@ -31,6 +31,13 @@ async fn a_burst_is_allowed_then_one_as_often_as_the_rate_says(subject: &dyn Tri
     assert_eq!(subject.take("a", FIVE, at(10)).await, Ok(()));
     assert_eq!(subject.take("a", FIVE, at(10)).await, Err(wait));
     assert_eq!(subject.take("a", FIVE, at(1_000)).await, Ok(()));
+    for _ in 0..4 {
+        assert_eq!(subject.take("a", FIVE, at(1_000)).await, Ok(()));
+    }
+    subject.forget("b").await;
+    assert_eq!(subject.take("a", FIVE, at(1_000)).await, Err(wait));
+    subject.forget("a").await;
+    assert_eq!(subject.take("a", FIVE, at(1_000)).await, Ok(()));
 }
 
 #[tokio::test]
