@@ -369,12 +369,15 @@ fn aws(plan: &Plan) -> Verdict {
 
 /// Everything apart and one after the other taken away. It starts its own servers, to kill them.
 fn soak(plan: &Plan) -> Verdict {
-    if let Err(reason) = install::ensure(&[MARIADB, REDIS]) {
+    if let Err(reason) = install::ensure(&[MARIADB, REDIS, PYTHON]) {
         return Ok(skipped(reason));
     }
+    let moto = moto::ensure(&target_folder()?)?;
     let mut commands = test_commands(plan, Leg::Soak);
     commands.iter_mut().for_each(|command| {
-        command.env("PIXWAVE_TEST_REDIS_SERVER", "redis-server");
+        command
+            .env("PIXWAVE_TEST_REDIS_SERVER", "redis-server")
+            .env("PIXWAVE_TEST_MOTO_SERVER", &moto);
     });
     let outputs = commands
         .iter_mut()

@@ -39,6 +39,8 @@ mod bad_input;
 mod charges;
 mod child;
 mod client;
+#[cfg(feature = "aws")]
+mod cloud;
 mod console;
 mod control_commands;
 mod controls;
@@ -64,6 +66,7 @@ mod review_commands;
 mod reviews;
 mod roles;
 mod simulate;
+#[cfg(feature = "aws")]
 mod soak;
 mod startup;
 mod tampering;

@@ -5,6 +5,7 @@
 //! runs do the same as far as processes and their timing allow.
 
 mod load;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testkit::{mariadb, redis, wait_until};
+use testkit::{mariadb, moto, redis, wait_until};
 
 use crate::child::{ServerProcess, free_port, pixwave};
 use crate::client::{Client, cents, string};
 use crate::fleet::{Fleet, customer, fund, leave};
 use load::{Customer, Load, PATIENCE, wishes};
+use messages::{Listeners, Topic};
 
 const SEED: u64 = 20_261_126;
 const WISHES: usize = 3_000;
@@ -53,6 +55,7 @@ struct Staff<'a> {
     ports: [u16; 2],
     payments: Vec<ServerProcess>,
     workers: Vec<ServerProcess>,
+    topic: &'a Topic,
 }
 
 impl Staff<'_> {
@@ -68,8 +71,11 @@ impl Staff<'_> {
         assert_eq!(redis.ask(&["FLUSHALL"]).as_deref(), Some("+OK\r\n"));
         reached(load, 30).await;
         redis.kill();
+        self.topic.gate.shut();
         reached(load, 38).await;
         redis.start_again().await;
+        reached(load, 40).await;
+        self.topic.gate.open();
         reached(load, 44).await;
         database.stop().await;
         database.start_again().await;
@@ -107,11 +113,15 @@ async fn operator(fleet: &Fleet, accounts: &Client) -> String {
     string(&session.body, "token")
 }
 
-async fn people(accounts: &Client, payments: &Client, sandbox: &Client) -> Vec<Customer> {
+/// Everybody, with money, and a server that hears of everything from before the money came.
+async fn people(
+    accounts: &Client,
+    payments: &Client,
+    sandbox: &Client,
+) -> (Vec<Customer>, Listeners) {
     let mut people = Vec::new();
     for _ in 0..PEOPLE {
         let token = customer(accounts).await;
-        fund(payments, sandbox, &token, BEGINNING).await;
         let wallets = payments.get("/v1/wallets").by(&token).await.list();
         people.push(Customer {
             wallet_id: string(&wallets[0], "id"),
@@ -119,7 +129,11 @@ async fn people(accounts: &Client, payments: &Client, sandbox: &Client) -> Vec<C
             paid: Default::default(),
         });
     }
-    people
+    let listeners = Listeners::register(payments, &people).await;
+    for person in &people {
+        fund(payments, sandbox, &person.token, BEGINNING).await;
+    }
+    (people, listeners)
 }
 
 /// Each accepted request as it ended.
@@ -210,75 +224,99 @@ fn by_end(ended: &[Value]) -> BTreeMap<String, usize> {
     ends
 }
 
+/// Two of each role that may be killed.
+async fn staff<'a>(fleet: &'a Fleet, ports: [u16; 2], topic: &'a Topic) -> Staff<'a> {
+    let payments = vec![
+        fleet.start_at(ports[0], &["payments"]).await,
+        fleet.start_at(ports[1], &["payments"]).await,
+    ];
+    let workers = vec![
+        fleet.start(&["worker"]).await,
+        fleet.start(&["worker"]).await,
+    ];
+    Staff {
+        fleet,
+        ports,
+        payments,
+        workers,
+        topic,
+    }
+}
+
+/// Fulfils every wish, while one thing after the other is taken away; how long it took.
+async fn weather(
+    load: &Arc<Load>,
+    staff: &mut Staff<'_>,
+    (database, redis): (&mariadb::Server, &redis::Server),
+) -> Duration {
+    let started = Instant::now();
+    let ask = |_| {
+        let load = load.clone();
+        tokio::spawn(async move { load.run().await })
+    };
+    let asking: Vec<_> = (0..AT_ONCE).map(ask).collect();
+    staff.suffer(load, database, redis).await;
+    for asking in asking {
+        asking.await.expect("no panic");
+    }
+    started.elapsed()
+}
+
+async fn soak(redis: redis::Server, moto: moto::Server) {
+    let begun = Instant::now();
+    let (folder, ports) = (crate::harness::Folder::new(), [free_port(), free_port()]);
+    let database = mariadb::Server::start(&folder.0).await;
+    let topic = Topic::make(&moto).await;
+    let fleet = Fleet::new(database.url(), ports[0], "0s")
+        .with("REDIS_URL", redis.url())
+        .with("GATEWAY_TIMEOUT", "10s".to_owned());
+    let fleet = messages::told(fleet, &topic);
+    fleet.command(&["migrate"]).await;
+    let sandbox = fleet.start(&["sandbox"]).await;
+    let accounts = fleet.start(&["accounts"]).await;
+    let monitor = fleet.start(&["monitor"]).await;
+    let mut staff = staff(&fleet, ports, &topic).await;
+    let of = |processes: &[ServerProcess]| -> Vec<Client> {
+        let urls = processes.iter().map(|process| &process.url);
+        urls.map(|url| Client::new(url)).collect()
+    };
+    let payments = of(&staff.payments);
+    let (accounts_client, bank) = (Client::new(&accounts.url), Client::new(&sandbox.url));
+    let operator = operator(&fleet, &accounts_client).await;
+    let monitor_client = Client::new(&monitor.url);
+    let before = beyond_our_books(&bank, (&monitor_client, &operator)).await;
+    let (people, listeners) = people(&accounts_client, &payments[0], &bank).await;
+    let wishes = wishes(SEED, WISHES, PEOPLE);
+    let load = Arc::new(Load::new(people, wishes, payments, bank));
+    let asked_for = weather(&load, &mut staff, (&database, &redis)).await;
+    let ended = ends(&load).await;
+    let bank = bank_agrees(&load, &ended, (&monitor_client, &operator), before).await;
+    let events = messages::stream(&database.url()).await;
+    let published = topic.has_all(&events).await;
+    topic.is_read_by_the_monitor().await;
+    let (wanted, received) = listeners.have_all(&events).await;
+    fleet.command(&["check"]).await;
+    println!(
+        "soak: {WISHES} wishes under seed {SEED} in {} s, {} accepted, refused {:?}, asked again {}",
+        asked_for.as_secs(),
+        ended.len(),
+        load.refused.lock().expect("not poisoned"),
+        load.asked_again.load(Ordering::Relaxed),
+    );
+    println!("soak: {:?}", by_end(&ended));
+    println!(
+        "soak: {} events; {published} messages in the queue; {received} webhooks for {wanted} events",
+        events.len()
+    );
+    let seconds = begun.elapsed().as_secs();
+    println!("soak: {bank}; check passes; {seconds} s in all");
+    let processes = staff.payments.into_iter().chain(staff.workers);
+    for process in processes.chain([accounts, monitor, sandbox]) {
+        leave(process).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak_of_everything_that_can_go_away() {
-    redis::with_server(|redis| async move {
-        let begun = Instant::now();
-        let (folder, ports) = (crate::harness::Folder::new(), [free_port(), free_port()]);
-        let database = mariadb::Server::start(&folder.0).await;
-        let fleet = Fleet::new(database.url(), ports[0], "0s")
-            .with("REDIS_URL", redis.url())
-            .with("GATEWAY_TIMEOUT", "10s".to_owned());
-        fleet.command(&["migrate"]).await;
-        let sandbox = fleet.start(&["sandbox"]).await;
-        let accounts = fleet.start(&["accounts"]).await;
-        let monitor = fleet.start(&["monitor"]).await;
-        let mut staff = Staff {
-            fleet: &fleet,
-            ports,
-            payments: vec![
-                fleet.start_at(ports[0], &["payments"]).await,
-                fleet.start_at(ports[1], &["payments"]).await,
-            ],
-            workers: vec![
-                fleet.start(&["worker"]).await,
-                fleet.start(&["worker"]).await,
-            ],
-        };
-        let clients: Vec<Client> = staff
-            .payments
-            .iter()
-            .map(|process| Client::new(&process.url))
-            .collect();
-        let (accounts_client, bank) = (Client::new(&accounts.url), Client::new(&sandbox.url));
-        let operator = operator(&fleet, &accounts_client).await;
-        let monitor_client = Client::new(&monitor.url);
-        let before = beyond_our_books(&bank, (&monitor_client, &operator)).await;
-        let people = people(&accounts_client, &clients[0], &bank).await;
-        let load = Arc::new(Load::new(
-            people,
-            wishes(SEED, WISHES, PEOPLE),
-            clients,
-            bank,
-        ));
-        let started = Instant::now();
-        let asking: Vec<_> = (0..AT_ONCE)
-            .map(|_| {
-                let load = load.clone();
-                tokio::spawn(async move { load.run().await })
-            })
-            .collect();
-        staff.suffer(&load, &database, &redis).await;
-        for asking in asking {
-            asking.await.expect("no panic");
-        }
-        let asked_for = started.elapsed();
-        let ended = ends(&load).await;
-        let bank = bank_agrees(&load, &ended, (&monitor_client, &operator), before).await;
-        fleet.command(&["check"]).await;
-        println!(
-            "soak: {WISHES} wishes under seed {SEED} in {} s, {} accepted, refused {:?}, asked again {}",
-            asked_for.as_secs(),
-            ended.len(),
-            load.refused.lock().expect("not poisoned"),
-            load.asked_again.load(Ordering::Relaxed),
-        );
-        println!("soak: {:?}", by_end(&ended));
-        println!("soak: {bank}; check passes; {} s in all", begun.elapsed().as_secs());
-        let processes = staff.payments.into_iter().chain(staff.workers);
-        for process in processes.chain([accounts, monitor, sandbox]) {
-            leave(process).await;
-        }
-    })
-    .await;
+    moto::with_server(|moto| redis::with_server(|redis| soak(redis, moto))).await;
 }
