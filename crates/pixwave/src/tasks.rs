@@ -34,6 +34,7 @@ const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
 const LOOK_AT_QUEUE: Span = Span::from_seconds(30);
+const LOOK_AT_GATEWAYS: Span = Span::from_seconds(15);
 const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
 const SCAN_REVERSALS: Span = Span::from_seconds(6 * 3_600);
@@ -92,6 +93,8 @@ pub fn start(
         tasks.take_turns("poller", POLL, |app| async move {
             app::poller::poll_received(&app).await.map(drop)
         });
+        // Workers call the gateways: they know, even where nothing is shared.
+        tasks.take_turns("gateways", LOOK_AT_GATEWAYS, app::gateway_watch::look);
         tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
         tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
