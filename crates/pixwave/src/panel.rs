@@ -1,9 +1,13 @@
 //! The sandbox as the panel's pages need it: each wish is a call of the sandbox's own control paths, so
 //! that pages and programs turn the same switches.
 
+use std::time::Duration;
+
+use anyhow::Result;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse as _, Response};
 use domain::gateway::Gateway;
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
@@ -13,8 +17,44 @@ use web::{ArmedFault, Movement, OutsidePayment, PlayedGateway, PlayedGateways};
 /// The longest answer that is read.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// The control paths of the sandbox in this process.
+/// An answer of a sandbox that runs apart takes no longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The control paths of the sandbox, in this process or [`elsewhere`].
 pub struct Panel(pub Router);
+
+/// The control paths of a sandbox in another process. While it is away they answer 502.
+///
+/// # Errors
+/// When no client can be made.
+pub fn elsewhere(control_url: &str) -> Result<Router> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()?;
+    let there = control_url.to_owned();
+    Ok(Router::new().fallback(move |request| forward(client, there, request)))
+}
+
+async fn forward(client: reqwest::Client, there: String, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let away = || StatusCode::BAD_GATEWAY.into_response();
+    let Ok(body) = to_bytes(body, LONGEST).await else {
+        return away();
+    };
+    let asked = client
+        .request(parts.method, format!("{there}{}", parts.uri))
+        .headers(parts.headers)
+        .body(body);
+    let Ok(answer) = asked.send().await else {
+        return away();
+    };
+    let status = answer.status();
+    match answer.bytes().await {
+        Ok(bytes) => (status, bytes).into_response(),
+        Err(_) => away(),
+    }
+}
 
 impl Panel {
     /// The answer; `None` when it refuses.
@@ -37,9 +77,8 @@ impl Panel {
         serde_json::from_slice(&bytes).ok()
     }
 
-    async fn get(&self, path: &str) -> Value {
-        let answer = self.call(Method::GET, path, None).await;
-        answer.unwrap_or_default()
+    async fn get(&self, path: &str) -> Option<Value> {
+        self.call(Method::GET, path, None).await
     }
 
     async fn post(&self, path: &str, body: Value) -> bool {
@@ -57,18 +96,15 @@ fn is_name(text: &str) -> bool {
 
 #[async_trait]
 impl PlayedGateways for Panel {
-    async fn gateway(&self, gateway: Gateway) -> PlayedGateway {
-        let balances = self.get("/sandbox/balances").await;
-        let shown = self
-            .get(&format!("/sandbox/gateways/{gateway}/faults"))
-            .await;
+    async fn gateway(&self, gateway: Gateway) -> Option<PlayedGateway> {
+        let balances = self.get("/sandbox/balances").await?;
+        let path = format!("/sandbox/gateways/{gateway}/faults");
+        let shown = self.get(&path).await?;
         let faults = shown["faults"].as_array().into_iter().flatten();
-        PlayedGateway {
-            balance_cents: balances[gateway.as_str()]["balance_cents"]
-                .as_i64()
-                .unwrap_or(0),
+        Some(PlayedGateway {
+            balance_cents: balances[gateway.as_str()]["balance_cents"].as_i64()?,
             faults: faults.map(fault).collect(),
-        }
+        })
     }
 
     async fn arm(&self, gateway: Gateway, fault: ArmedFault) -> bool {
@@ -119,10 +155,10 @@ impl PlayedGateways for Panel {
         is_name(payout) && self.post(&path, part(cents)).await
     }
 
-    async fn ledger(&self) -> Vec<Movement> {
-        let ledger = self.get("/sandbox/ledger").await;
-        let entries = ledger["entries"].as_array().into_iter().flatten();
-        entries.filter_map(movement).collect()
+    async fn ledger(&self) -> Option<Vec<Movement>> {
+        let ledger = self.get("/sandbox/ledger").await?;
+        let entries = ledger["entries"].as_array()?;
+        Some(entries.iter().filter_map(movement).collect())
     }
 }
 
@@ -170,6 +206,23 @@ mod tests {
     use sandbox::{Sandbox, SandboxConfig};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_sandbox_that_runs_apart_has_the_same_switches() {
+        crate::wire::install_tls();
+        let sandbox = Sandbox::start(SandboxConfig::default()).await.unwrap();
+        let panel = Panel(elsewhere(&sandbox.control_url()).unwrap());
+        let down = ArmedFault::always("down");
+        assert!(panel.arm(Gateway::Efi, down.clone()).await);
+        let seen = panel.gateway(Gateway::Efi).await.unwrap();
+        assert_eq!(seen.faults, [down]);
+        assert_eq!(panel.ledger().await, Some(Vec::new()));
+        assert!(!panel.pay("nobody", OutsidePayment::default()).await);
+        sandbox.shutdown().await;
+        assert_eq!(panel.gateway(Gateway::Efi).await, None);
+        assert_eq!(panel.ledger().await, None);
+        assert!(!panel.arm(Gateway::Efi, ArmedFault::always("healthy")).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_switches_are_those_of_the_sandbox() {
         crate::wire::install_tls();
         let config = SandboxConfig {
@@ -197,12 +250,12 @@ mod tests {
                 )
                 .await
         );
-        let seen = panel.gateway(Gateway::Efi).await;
+        let seen = panel.gateway(Gateway::Efi).await.unwrap();
         assert_eq!(seen.balance_cents, 5_000);
         assert!(seen.faults.contains(&flaky), "{:?}", seen.faults);
         assert_eq!(seen.faults.len(), 2);
         assert!(panel.arm(Gateway::Efi, ArmedFault::always("healthy")).await);
-        assert_eq!(panel.gateway(Gateway::Efi).await.faults, []);
+        assert_eq!(panel.gateway(Gateway::Efi).await.unwrap().faults, []);
         assert!(
             !panel
                 .arm(Gateway::Efi, ArmedFault::always("nonsense"))
@@ -210,7 +263,7 @@ mod tests {
         );
         assert!(!panel.pay("nobody", OutsidePayment::default()).await);
         assert!(!panel.give_back("../ledger", None).await);
-        assert!(panel.ledger().await.is_empty());
+        assert_eq!(panel.ledger().await, Some(Vec::new()));
         sandbox.shutdown().await;
     }
 }

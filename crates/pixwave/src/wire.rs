@@ -57,7 +57,7 @@ use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::lifecycle::Service;
 use crate::metrics;
-use crate::panel::Panel;
+use crate::panel::{self, Panel};
 use crate::presence::Presence;
 use crate::roles::{Role, Roles};
 use crate::runtime::SystemRuntime;
@@ -182,6 +182,7 @@ async fn assemble(
     let Connected {
         clients,
         sandbox,
+        control,
         webhook_secret,
     } = connect(&config, &start, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
@@ -224,7 +225,7 @@ async fn assemble(
     let has_pages = roles.has(Role::Web) || roles.has(Role::Monitor);
     let people = demo.as_ref().zip(sandbox.as_ref());
     let pages = has_pages.then(|| {
-        let played = (people, sandbox.as_ref());
+        let played = (people, control);
         pages(&app, &tries, &closed, played, &samples)
     });
     let options = ApiOptions {
@@ -278,7 +279,7 @@ fn pages(
     app: &App,
     tries: &Arc<dyn Tries>,
     closed: &watch::Receiver<bool>,
-    (demo, sandbox): (Option<(&DemoCredentials, &Sandbox)>, Option<&Sandbox>),
+    (demo, control): (Option<(&DemoCredentials, &Sandbox)>, Option<axum::Router>),
     samples: &Arc<Samples>,
 ) -> axum::Router {
     let demo = demo.map(|(people, sandbox)| {
@@ -287,8 +288,7 @@ fn pages(
             Box::pin(pay_in_sandbox(control.clone(), id))
         }))
     });
-    let panel = sandbox
-        .map(|sandbox| -> Arc<dyn PlayedGateways> { Arc::new(Panel(sandbox.control_router())) });
+    let panel = control.map(|control| -> Arc<dyn PlayedGateways> { Arc::new(Panel(control)) });
     let options = WebOptions {
         panel,
         samples: samples.clone(),
@@ -364,6 +364,8 @@ pub async fn app_for_reading(config: &Config) -> Result<(App, Arc<SqlStore>)> {
 struct Connected {
     clients: Clients,
     sandbox: Option<Sandbox>,
+    /// The sandbox's control paths, also when it runs apart.
+    control: Option<axum::Router>,
     webhook_secret: SecretString,
 }
 
@@ -380,6 +382,7 @@ async fn connect(
         Gateways::Real(real) => Ok(Connected {
             clients: clients::real(real, config.http.public_url.as_deref(), limits, runtime)?,
             sandbox: None,
+            control: None,
             webhook_secret: real.efi.webhook_secret.clone(),
         }),
         Gateways::Sandbox(ports) if roles.is_all() => {
@@ -389,6 +392,7 @@ async fn connect(
             let access = Access::of(&sandbox, secret.clone(), sandbox.control_url());
             Ok(Connected {
                 clients: clients::of_sandbox(access, limits, runtime)?,
+                control: Some(sandbox.control_router()),
                 sandbox: Some(sandbox),
                 webhook_secret: secret,
             })
@@ -399,6 +403,7 @@ async fn connect(
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
                 clients: clients::of_sandbox(access, limits, runtime)?,
+                control: Some(sandbox.control_router()),
                 sandbox: Some(sandbox),
             })
         }
@@ -407,6 +412,7 @@ async fn connect(
             let access = Access::await_in(&folder, start.wait).await?;
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
+                control: Some(panel::elsewhere(&access.control_url)?),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: None,
             })
@@ -414,6 +420,7 @@ async fn connect(
         Gateways::Sandbox(_) => Ok(Connected {
             clients: Clients::new(),
             sandbox: None,
+            control: None,
             webhook_secret: SecretString::default(),
         }),
     }

@@ -1,7 +1,7 @@
 //! `/sandbox`: the panel of the played gateways: what goes wrong there, who pays from outside, what
 //! the fake central bank settled beside what PixWave says, and scenarios that show a promise kept.
 //!
-//! It exists only where the sandbox runs, and asks nobody to sign in: no real money is near. This
+//! It exists only where a sandbox plays the gateways, and asks nobody to sign in: no real money is near. This
 //! crate does not know the sandbox; what it needs of it is [`PlayedGateways`].
 
 mod actions;
@@ -24,7 +24,8 @@ use crate::stop::Stop;
 /// The gateways that the sandbox plays, and the people outside.
 #[async_trait]
 pub trait PlayedGateways: Send + Sync + 'static {
-    async fn gateway(&self, gateway: Gateway) -> PlayedGateway;
+    /// `None`: the sandbox, which may run apart, does not answer.
+    async fn gateway(&self, gateway: Gateway) -> Option<PlayedGateway>;
     /// Arms a fault; whether it is in force now. `healthy` without an operation heals everything.
     async fn arm(&self, gateway: Gateway, fault: ArmedFault) -> bool;
     /// Pays the charge that a gateway knows by this name; whether it could.
@@ -33,8 +34,8 @@ pub trait PlayedGateways: Send + Sync + 'static {
     async fn take_back(&self, charge: &str, cents: Option<i64>) -> bool;
     /// The payee gives back a payout; whether it could.
     async fn give_back(&self, payout: &str, cents: Option<i64>) -> bool;
-    /// What the central bank settled, oldest first.
-    async fn ledger(&self) -> Vec<Movement>;
+    /// What the central bank settled, oldest first; `None` when the sandbox does not answer.
+    async fn ledger(&self) -> Option<Vec<Movement>>;
 }
 
 /// A played gateway as it stands.

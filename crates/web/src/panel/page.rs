@@ -91,15 +91,17 @@ pub async fn show(
     let t = shell.t;
     let mut gateways = Vec::new();
     for gateway in Gateway::ALL {
-        gateways.push((gateway, played.gateway(gateway).await));
+        let stands = played.gateway(gateway).await.ok_or(Stop::Unavailable)?;
+        gateways.push((gateway, stands));
     }
+    let ledger = played.ledger().await.ok_or(Stop::Unavailable)?;
     let mut settled = web.app.settled_outside(Kind::Payout, ROWS).await?;
     settled.extend(web.app.settled_outside(Kind::Charge, ROWS).await?);
     let seen = Seen {
         gateways,
         charges: web.app.payable_outside(ROWS).await?,
         settled,
-        ledger: ledger::lines(&web, &played.ledger().await, t).await?,
+        ledger: ledger::lines(&web, &ledger, t).await?,
         running: web.scenarios.running(),
     };
     Ok(shell::ok(&page(shell, seen)))

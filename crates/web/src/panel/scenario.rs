@@ -245,7 +245,7 @@ impl Play {
         self.say(Said::Asked);
         let (view, attempts) = self.follow(id).await?;
         let keys: Vec<&str> = attempts.iter().map(|it| it.attempt_key.as_str()).collect();
-        let ledger = self.played.ledger().await;
+        let ledger = self.played.ledger().await?;
         let executed = ledger
             .iter()
             .filter(|it| it.kind == "sent" && keys.contains(&it.reference.as_str()))
