@@ -246,6 +246,10 @@ mod mysql {
                     let expected = if owner == role { status } else { 404 };
                     client.get(path).expect(expected).await;
                 }
+                // The panel of the sandbox that runs apart.
+                let has_pages = matches!(role, "web" | "monitor");
+                let expected = if has_pages { 200 } else { 404 };
+                client.get("/sandbox").expect(expected).await;
                 // Two of a kind do not mind each other.
                 let twin = fleet.start(&["serve", "--roles", role]).await;
                 leave(process).await;
