@@ -428,6 +428,13 @@ impl Store for SqlStore {
         query!(self, Snapshot, [] transactions::transaction(id))
     }
 
+    async fn transaction_row(
+        &self,
+        id: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError> {
+        query!(self, Statement, [] transactions::row(id))
+    }
+
     async fn transaction_by_idempotency(
         &self,
         account: &str,

@@ -282,6 +282,12 @@ impl Store for Shelf {
     async fn transaction(&self, _: TransactionId) -> Result<Option<TransactionRecord>, StoreError> {
         Ok(None)
     }
+    async fn transaction_row(
+        &self,
+        _: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError> {
+        Ok(None)
+    }
     async fn events_after(
         &self,
         position: u64,

@@ -333,6 +333,11 @@ pub trait Store: Send + Sync + 'static {
 
     async fn transaction(&self, id: TransactionId)
     -> Result<Option<TransactionRecord>, StoreError>;
+    /// Its row alone, which is one read by primary key.
+    async fn transaction_row(
+        &self,
+        id: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError>;
     async fn transaction_by_idempotency(
         &self,
         account: &str,
