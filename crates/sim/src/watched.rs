@@ -273,6 +273,7 @@ macro_rules! reads {
 }
 
 reads! {
+    clock() -> Option<Moment>;
     next_job_at() -> Option<Moment>;
     sequence(limit: u32) -> u64;
     user(id: UserId) -> Option<UserRow>;

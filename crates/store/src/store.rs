@@ -351,6 +351,10 @@ impl Store for SqlStore {
         }
     }
 
+    async fn clock(&self) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] queue::clock())
+    }
+
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {
         query!(self, Statement, [] queue::next_job_at())
     }

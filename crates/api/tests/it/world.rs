@@ -321,6 +321,9 @@ impl Store for Shelf {
     ) -> Result<Vec<JobRow>, StoreError> {
         Err(absent())
     }
+    async fn clock(&self) -> Result<Option<Moment>, StoreError> {
+        Err(absent())
+    }
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {
         Err(absent())
     }
