@@ -40,6 +40,10 @@ pub const PYTHON: Need = Need {
     test: "python3 -c 'import venv, ensurepip'",
     packages: &["python3", "python3-venv"],
 };
+pub const FAKETIME: Need = Need {
+    test: "test -e /usr/lib/*/faketime/libfaketimeMT.so.1",
+    packages: &["libfaketime"],
+};
 
 /// Makes sure that all needs are met; otherwise says what is missing and how to get it.
 pub fn ensure(needs: &[Need]) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::database::{Database, Kind, find_mysql};
-use crate::install::{self, CHROMIUM, CURL, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
+use crate::install::{self, CHROMIUM, CURL, FAKETIME, JQ, MARIADB, NODE, Need, PYTHON, REDIS};
 use crate::moto;
 use crate::process::{Output, capture, cargo, command, new_folder, root, run as run_program};
 use crate::readme;
@@ -369,15 +369,22 @@ fn aws(plan: &Plan) -> Verdict {
 
 /// Everything apart and one after the other taken away. It starts its own servers, to kill them.
 fn soak(plan: &Plan) -> Verdict {
-    if let Err(reason) = install::ensure(&[MARIADB, REDIS, PYTHON]) {
+    if let Err(reason) = install::ensure(&[MARIADB, REDIS, PYTHON, FAKETIME]) {
         return Ok(skipped(reason));
     }
     let moto = moto::ensure(&target_folder()?)?;
+    let clock = capture(command("sh").args(["-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"]))?;
+    let clock = clock
+        .lines()
+        .next()
+        .context("libfaketime is there")?
+        .to_owned();
     let mut commands = test_commands(plan, Leg::Soak);
     commands.iter_mut().for_each(|command| {
         command
             .env("PIXWAVE_TEST_REDIS_SERVER", "redis-server")
-            .env("PIXWAVE_TEST_MOTO_SERVER", &moto);
+            .env("PIXWAVE_TEST_MOTO_SERVER", &moto)
+            .env("PIXWAVE_TEST_FAKETIME", &clock);
     });
     let outputs = commands
         .iter_mut()

@@ -9,6 +9,7 @@ use store::{Keyring, MigrationReport, OpenError, SqlStore};
 use tokio::time::Instant;
 
 use crate::app_key;
+use crate::clock;
 use crate::config::Config;
 use crate::runtime::SystemRuntime;
 
@@ -39,10 +40,9 @@ pub async fn open_within(
             .await
             .map_err(Trouble::Open)
     });
-    Ok(Opened {
-        store: store.await?,
-        key,
-    })
+    let store = store.await?;
+    settle_clock(&store, runtime).await?;
+    Ok(Opened { store, key })
 }
 
 /// Opens it to read it beside a running server.
@@ -66,10 +66,14 @@ pub async fn open_migrated(
         migrate_with(config, &key, wait).await?;
     }
     let store = store::open(&config.database.store(), keyring(&key)?).await;
-    Ok(Opened {
-        store: store.map_err(|error| explained(config, &error))?,
-        key,
-    })
+    let store = store.map_err(|error| explained(config, &error))?;
+    settle_clock(&store, runtime).await?;
+    Ok(Opened { store, key })
+}
+
+async fn settle_clock(store: &SqlStore, runtime: &SystemRuntime) -> Result<()> {
+    let settled = clock::settle(store, runtime).await;
+    settled.context("the database does not tell the time")
 }
 
 /// Brings the schema to this program's version; waits for a server that is not there yet.

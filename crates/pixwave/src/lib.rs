@@ -16,6 +16,7 @@ pub mod announce;
 pub mod app_key;
 pub mod cli;
 pub mod clients;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod database;

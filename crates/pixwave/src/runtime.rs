@@ -1,7 +1,8 @@
 //! What the machine gives, on tokio: the clock, secure randomness, sleeping, tasks, CPU work.
 //!
-//! Tasks are tracked, so that a graceful stop can wait for them. The clock never runs backwards
-//! within this process, even when the machine's is set back.
+//! Tasks are tracked, so that a graceful stop can wait for them. The clock is the machine's, put
+//! forward or back by what it differs from the one that all processes share ([`crate::clock`]). It never
+//! runs backwards once the process serves, even when the machine's is set back: it stands still.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +17,8 @@ pub struct SystemRuntime {
     random: SystemRandom,
     tasks: TaskTracker,
     latest: AtomicI64,
+    /// Microseconds by which the shared clock is ahead of the machine's.
+    ahead: AtomicI64,
 }
 
 impl Default for SystemRuntime {
@@ -24,11 +27,36 @@ impl Default for SystemRuntime {
             random: SystemRandom::new(),
             tasks: TaskTracker::new(),
             latest: AtomicI64::new(0),
+            ahead: AtomicI64::new(0),
         }
     }
 }
 
 impl SystemRuntime {
+    /// What the machine's own clock says.
+    pub fn machine_now(&self) -> Moment {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Moment::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Microseconds by which the clock that is followed is ahead of the machine's.
+    pub fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Follows a clock that is so many microseconds ahead of the machine's from now on.
+    pub fn follow(&self, ahead: i64) {
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    /// The same before the process serves: nobody has seen its time yet, so it may go back.
+    pub fn follow_from_the_start(&self, ahead: i64) {
+        self.follow(ahead);
+        self.latest.store(0, Ordering::Relaxed);
+    }
+
     /// Waits until every task has ended; those that are spawned meanwhile count.
     pub async fn drain(&self) {
         self.tasks.close();
@@ -38,10 +66,7 @@ impl SystemRuntime {
 
 impl Runtime for SystemRuntime {
     fn now(&self) -> Moment {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        let micros = self.machine_now().micros().saturating_add(self.ahead());
         let before = self.latest.fetch_max(micros, Ordering::Relaxed);
         Moment::from_micros(micros.max(before))
     }
@@ -96,6 +121,21 @@ mod tests {
         runtime.latest.store(i64::MAX - 1, Ordering::Relaxed);
         assert!(first.micros() > 1_600_000_000_000_000);
         assert_eq!(runtime.now().micros(), i64::MAX - 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_followed_goes_back_before_the_start_only() {
+        const MINUTE: i64 = 60_000_000;
+        let runtime = SystemRuntime::default();
+        let wrong = runtime.now();
+        runtime.follow_from_the_start(-2 * MINUTE);
+        let back = runtime.now();
+        assert!(wrong.since(back).micros() > MINUTE);
+        runtime.follow(2 * MINUTE);
+        let ahead = runtime.now();
+        assert!(ahead.since(wrong).micros() > MINUTE);
+        runtime.follow(-2 * MINUTE);
+        assert_eq!(runtime.now(), ahead);
     }
 
     #[test]

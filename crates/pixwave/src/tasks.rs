@@ -23,9 +23,11 @@ use futures::future::select;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::config::{Config, Events};
 use crate::metrics;
 use crate::roles::{Role, Roles};
+use crate::runtime::SystemRuntime;
 
 /// How late a process may follow what an operator sets.
 const CONTROLS: Span = Span::from_seconds(1);
@@ -54,6 +56,8 @@ pub struct Beside {
     pub live: Arc<LiveView>,
     /// What the console draws, where its pages are served.
     pub samples: Option<Arc<Samples>>,
+    /// Whose clock follows the database's.
+    pub runtime: Arc<SystemRuntime>,
 }
 
 /// Starts what these roles do.
@@ -79,6 +83,13 @@ pub fn start(
         |app| async move { app.watch_controls().await },
     );
     tasks.spawn("controls", controls.boxed());
+    let runtime = beside.runtime;
+    let look = move |app: App| {
+        let runtime = runtime.clone();
+        async move { clock::look(&*app.store, &runtime).await }
+    };
+    let look = repeat(app.clone(), "clock", clock::LOOK, stop.clone(), look);
+    tasks.spawn("clock", look.boxed());
     if roles.has(Role::Worker) {
         let work = work_holding(app.clone(), config.jobs_at_once, stop.clone(), held.clone());
         tasks.spawn("worker", work.boxed());

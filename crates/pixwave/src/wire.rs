@@ -249,6 +249,7 @@ async fn assemble(
         webhooks,
         live: live.clone(),
         samples: has_pages.then_some(samples),
+        runtime: runtime.clone(),
     };
     let tasks = tasks::start(&app, &config, &roles, beside, &stopping);
     Ok(Running {

@@ -273,6 +273,7 @@ macro_rules! reads {
 }
 
 reads! {
+    clock() -> Option<Moment>;
     next_job_at() -> Option<Moment>;
     sequence(limit: u32) -> u64;
     user(id: UserId) -> Option<UserRow>;
@@ -287,6 +288,7 @@ reads! {
     statement(filter: &StatementFilter) -> Vec<StatementLine>;
     balance_at(wallet: WalletId, at: Moment) -> (i64, i64, i64);
     transaction(id: TransactionId) -> Option<TransactionRecord>;
+    transaction_row(id: TransactionId) -> Option<TransactionRow>;
     transaction_by_idempotency(account: &str, key: &str) -> Option<TransactionRecord>;
     transactions(filter: &TransactionFilter) -> Vec<TransactionRow>;
     refunds_of(charge: TransactionId) -> Vec<TransactionRow>;

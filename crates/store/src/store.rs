@@ -351,6 +351,10 @@ impl Store for SqlStore {
         }
     }
 
+    async fn clock(&self) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] queue::clock())
+    }
+
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {
         query!(self, Statement, [] queue::next_job_at())
     }
@@ -426,6 +430,13 @@ impl Store for SqlStore {
         id: TransactionId,
     ) -> Result<Option<TransactionRecord>, StoreError> {
         query!(self, Snapshot, [] transactions::transaction(id))
+    }
+
+    async fn transaction_row(
+        &self,
+        id: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError> {
+        query!(self, Statement, [] transactions::row(id))
     }
 
     async fn transaction_by_idempotency(

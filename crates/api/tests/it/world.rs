@@ -282,6 +282,12 @@ impl Store for Shelf {
     async fn transaction(&self, _: TransactionId) -> Result<Option<TransactionRecord>, StoreError> {
         Ok(None)
     }
+    async fn transaction_row(
+        &self,
+        _: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError> {
+        Ok(None)
+    }
     async fn events_after(
         &self,
         position: u64,
@@ -313,6 +319,9 @@ impl Store for Shelf {
         _: Span,
         _: u32,
     ) -> Result<Vec<JobRow>, StoreError> {
+        Err(absent())
+    }
+    async fn clock(&self) -> Result<Option<Moment>, StoreError> {
         Err(absent())
     }
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {

@@ -305,6 +305,8 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<JobRow>, StoreError>;
     /// When the next job becomes visible.
+    /// The clock that all processes on this database share; `None` when it has none of its own.
+    async fn clock(&self) -> Result<Option<Moment>, StoreError>;
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError>;
     /// Gives committed events without a position theirs, under the sequencer's fence; seals
     /// journals alike. Returns how many of both.
@@ -333,6 +335,11 @@ pub trait Store: Send + Sync + 'static {
 
     async fn transaction(&self, id: TransactionId)
     -> Result<Option<TransactionRecord>, StoreError>;
+    /// Its row alone, which is one read by primary key.
+    async fn transaction_row(
+        &self,
+        id: TransactionId,
+    ) -> Result<Option<TransactionRow>, StoreError>;
     async fn transaction_by_idempotency(
         &self,
         account: &str,

@@ -32,7 +32,11 @@ impl App {
         caller: &Caller,
         id: TransactionId,
     ) -> Result<TransactionView, ReadRefusal> {
-        let record = self.readable(caller, id).await?;
+        let row = self.store.transaction_row(id).await?;
+        let row = row.filter(|row| may_read(caller, row));
+        let record = self
+            .record_of_listed(row.ok_or(ReadRefusal::NotFound)?)
+            .await?;
         Ok(self.view_record(&record).await?)
     }
 
@@ -106,7 +110,7 @@ impl App {
     ) -> Result<TransactionRecord, ReadRefusal> {
         let record = self.store.transaction(id).await?;
         record
-            .filter(|record| record.row.user_id == caller.user_id || caller.may(Scope::Operator))
+            .filter(|record| may_read(caller, &record.row))
             .ok_or(ReadRefusal::NotFound)
     }
 
@@ -137,6 +141,10 @@ impl App {
             proposal: None,
         }))
     }
+}
+
+fn may_read(caller: &Caller, row: &TransactionRow) -> bool {
+    row.user_id == caller.user_id || caller.may(Scope::Operator)
 }
 
 /// What two people decided about outgoing money.

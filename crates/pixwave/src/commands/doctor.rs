@@ -29,7 +29,7 @@ const EXPIRY_WARNING: Span = Span::from_days(30);
 /// Signatures of webhooks and tokens suffer from clocks further apart.
 const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 /// Leases and the ages of payments suffer from hosts and a database further apart.
-const DATABASE_CLOCK_LIMIT: Span = Span::from_seconds(120);
+const DATABASE_CLOCK_LIMIT: Span = Span::from_seconds(60);
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -491,8 +491,8 @@ mod tests {
             (state(1), state(2))
         };
         use State::{Failed, Ok, Warning};
-        assert_eq!(judge("127.0.0.1", "off", None, 119), (Ok, Ok));
-        assert_eq!(judge("db", "off", None, 121), (Warning, Failed));
+        assert_eq!(judge("127.0.0.1", "off", None, 59), (Ok, Ok));
+        assert_eq!(judge("db", "off", None, 61), (Warning, Failed));
         assert_eq!(judge("db", "required", Some("AES"), 0), (Warning, Ok));
         assert_eq!(judge("db", "verify", Some("AES"), 0), (Ok, Ok));
     }

@@ -74,10 +74,15 @@ impl Fleet {
         ServerProcess::role(&self.folder.0, words, &self.variables()).await
     }
 
+    /// The same with more variables for this process alone.
+    pub async fn start_with(&self, words: &[&str], more: &[Variable<'_>]) -> ServerProcess {
+        let variables = [&self.variables()[..], more].concat();
+        ServerProcess::role(&self.folder.0, words, &variables).await
+    }
+
     pub async fn start_at(&self, port: u16, words: &[&str]) -> ServerProcess {
         let port = port.to_string();
-        let variables = [&self.variables()[..], &[("HTTP_PORT", port.as_str())]].concat();
-        ServerProcess::role(&self.folder.0, words, &variables).await
+        self.start_with(words, &[("HTTP_PORT", &port)]).await
     }
 }
 

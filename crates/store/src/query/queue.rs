@@ -10,6 +10,15 @@ use crate::sql::queue;
 use crate::tx::{Done, Tx};
 use crate::value::args;
 
+pub(crate) async fn clock(tx: &mut Tx) -> Done<Option<Moment>> {
+    if !tx.is_mysql() {
+        // The file has one owner, whose clock is the only one.
+        return Ok(None);
+    }
+    let micros = tx.int(queue::CLOCK, args![]).await?;
+    Ok(micros.map(Moment::from_micros))
+}
+
 pub(crate) async fn next_job_at(tx: &mut Tx) -> Done<Option<Moment>> {
     let micros = tx.int(queue::NEXT_JOB_AT, args![]).await?;
     Ok(micros.map(Moment::from_micros))

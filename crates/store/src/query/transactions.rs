@@ -20,6 +20,14 @@ pub(crate) async fn transaction(tx: &mut Tx, id: TransactionId) -> Done<Option<T
     full(tx, found).await
 }
 
+pub(crate) async fn row(tx: &mut Tx, id: TransactionId) -> Done<Option<TransactionRow>> {
+    let found = tx.row(transactions::TRANSACTION, args![id]).await?;
+    let sealer = tx.sealer.clone();
+    found
+        .map(|columns| rows::transaction(columns, &sealer))
+        .transpose()
+}
+
 pub(crate) async fn by_idempotency(
     tx: &mut Tx,
     account: &str,

@@ -251,3 +251,15 @@ async fn connections_are_kept_between_bursts() {
     })
     .await;
 }
+
+/// The clock that all processes share is the server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_servers_clock_is_told_and_runs() {
+    with_mysql(|environment: Arc<Environment>| async move {
+        let store = environment.port();
+        let first = store.clock().await.unwrap().unwrap();
+        assert!(first.micros() > 1_700_000_000_000_000, "{first:?}");
+        assert!(store.clock().await.unwrap() > Some(first));
+    })
+    .await;
+}

@@ -517,6 +517,8 @@ async fn a_reader_works_beside_the_writer_and_writes_nothing() {
         UnitResult::Failed(StoreError::Unavailable(_))
     ));
     writer.close().await;
+    // A file has no clock of its own.
+    assert_eq!(reader.clock().await.unwrap(), None);
     // Nobody else has it open now.
     assert_eq!(reader.totals().await.unwrap().users, 0);
 }

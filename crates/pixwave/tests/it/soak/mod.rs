@@ -17,7 +17,7 @@ use testkit::{mariadb, moto, redis, wait_until};
 
 use crate::child::{ServerProcess, free_port, pixwave};
 use crate::client::{Client, cents, string};
-use crate::fleet::{Fleet, customer, fund, leave};
+use crate::fleet::{Fleet, Variable, customer, fund, leave};
 use load::{Customer, Load, PATIENCE, wishes};
 use messages::{Listeners, Topic};
 
@@ -224,15 +224,35 @@ fn by_end(ended: &[Value]) -> BTreeMap<String, usize> {
     ends
 }
 
-/// Two of each role that may be killed.
+/// A library that shows a process another time, when the test command names one.
+fn clock(apart: &'static str) -> Vec<(&'static str, String)> {
+    let Ok(library) = std::env::var("PIXWAVE_TEST_FAKETIME") else {
+        println!("soak: PIXWAVE_TEST_FAKETIME names no library: all clocks agree");
+        return Vec::new();
+    };
+    vec![
+        ("LD_PRELOAD", library),
+        ("FAKETIME", apart.to_owned()),
+        // Sleeping and leases' own spans are real.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+/// Two of each role that may be killed. One host's clock is two minutes ahead, another's behind.
 async fn staff<'a>(fleet: &'a Fleet, ports: [u16; 2], topic: &'a Topic) -> Staff<'a> {
+    let (ahead, behind) = (clock("+120s"), clock("-120s"));
+    fn plain<'a>(more: &'a [(&str, String)]) -> Vec<Variable<'a>> {
+        more.iter().map(|(name, value)| (*name, &**value)).collect()
+    }
+    let port = ports[1].to_string();
+    let behind = [plain(&behind), vec![("HTTP_PORT", &port)]].concat();
     let payments = vec![
         fleet.start_at(ports[0], &["payments"]).await,
-        fleet.start_at(ports[1], &["payments"]).await,
+        fleet.start_with(&["payments"], &behind).await,
     ];
     let workers = vec![
         fleet.start(&["worker"]).await,
-        fleet.start(&["worker"]).await,
+        fleet.start_with(&["worker"], &plain(&ahead)).await,
     ];
     Staff {
         fleet,

@@ -150,6 +150,10 @@ pub async fn a_whole_transaction(environment: Arc<Environment>) {
         store.transaction(row.id).await.unwrap(),
         Some(expected.clone())
     );
+    assert_eq!(
+        store.transaction_row(row.id).await.unwrap(),
+        Some(expected.row.clone())
+    );
 
     row.version = 2;
     row.status = Status::Success;
