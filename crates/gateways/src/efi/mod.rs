@@ -7,6 +7,7 @@
 
 mod charge;
 mod map;
+mod pages;
 mod payout;
 mod received;
 mod refund;

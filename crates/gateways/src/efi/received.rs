@@ -11,15 +11,18 @@ use app::ports::gateway::{
 use domain::dispute::ShownDispute;
 use domain::time::Moment;
 
+use super::pages::{self, List};
 use super::session::Session;
 use super::{encoded, map, trouble, wire};
 use crate::answer::bounded;
 use crate::time;
 use crate::transport::Call;
 
-const PER_PAGE: u32 = 100;
-/// The caller asks for windows of some hundreds at most.
-const MOST_PAGES: u32 = 20;
+const RECEIVED: List = List {
+    path: "/v2/pix",
+    operation: "pay_ins",
+    row: "pay-in",
+};
 
 pub(super) async fn look_up(
     session: &Session,
@@ -51,62 +54,12 @@ pub(super) async fn between(
     from: Moment,
     to: Moment,
 ) -> Result<Vec<ObservedPayIn>, GatewayTrouble> {
-    let mut found = Vec::new();
-    for page in 0..MOST_PAGES {
-        let page = fetch(session, from, to, page).await?;
-        for pix in &page.pix {
-            // Other keys of the account belong to other uses of it.
-            if pix.chave.as_deref().is_none_or(|key| key == our_key) {
-                let pay_in = observed(pix, None)
-                    .ok_or_else(|| trouble("a pay-in without id, amount or time"))?;
-                found.push(pay_in);
-            }
-        }
-        if page.is_last {
-            return Ok(found);
-        }
-    }
-    Err(trouble("more pay-ins than one window may hold"))
-}
-
-struct Page {
-    pix: Vec<wire::Received>,
-    is_last: bool,
-}
-
-async fn fetch(
-    session: &Session,
-    from: Moment,
-    to: Moment,
-    page: u32,
-) -> Result<Page, GatewayTrouble> {
-    let path = format!(
-        "/v2/pix?inicio={}&fim={}&paginacao.paginaAtual={page}&paginacao.itensPorPagina={PER_PAGE}",
-        encoded(&time::utc(from)),
-        encoded(&time::utc(to)),
-    );
-    let answer = session
-        .read(|| Call::get("pay_ins", &path))
-        .await
-        .map_err(|failure| trouble(failure.as_str()))?;
-    if answer.status != 200 {
-        return Err(trouble(format!("pay-in list answered {}", answer.status)));
-    }
-    let list: wire::ReceivedPage = answer
-        .read()
-        .ok_or_else(|| trouble("an unreadable pay-in list"))?;
-    let pages = list
-        .parametros
-        .and_then(|parameters| parameters.paginacao)
-        .and_then(|paging| paging.quantidade_de_paginas);
-    let is_last = match pages {
-        Some(pages) => page + 1 >= pages,
-        None => list.pix.len() < PER_PAGE as usize,
-    };
-    Ok(Page {
-        pix: list.pix,
-        is_last,
-    })
+    let received: Vec<wire::Received> = pages::between(session, RECEIVED, from, to).await?;
+    // Other keys of the account belong to other uses of it.
+    let is_ours = |pix: &&wire::Received| pix.chave.as_deref().is_none_or(|key| key == our_key);
+    let ours = received.iter().filter(is_ours);
+    let whole: Option<Vec<ObservedPayIn>> = ours.map(|pix| observed(pix, None)).collect();
+    whole.ok_or_else(|| trouble("a pay-in without id, amount or time"))
 }
 
 /// A received PIX as the use cases see it; `None` without id, amount or time. Inside a charge the

@@ -3,66 +3,26 @@
 use app::ports::gateway::{GatewayTrouble, ObservedSent, SentState};
 use domain::time::Moment;
 
+use super::pages::{self, List};
 use super::session::Session;
-use super::{encoded, trouble, wire};
+use super::{trouble, wire};
 use crate::answer::bounded;
-use crate::time;
-use crate::transport::Call;
 
-const PER_PAGE: u32 = 100;
-/// The caller asks for windows of some hundreds at most.
-const MOST_PAGES: u32 = 20;
+const SENT: List = List {
+    path: "/v2/gn/pix/enviados",
+    operation: "payouts",
+    row: "payout",
+};
 
 pub(super) async fn between(
     session: &Session,
     from: Moment,
     to: Moment,
 ) -> Result<Vec<ObservedSent>, GatewayTrouble> {
-    let mut found = Vec::new();
-    for page in 0..MOST_PAGES {
-        let (sent, is_last) = fetch(session, from, to, page).await?;
-        for one in &sent {
-            let one =
-                observed(one).ok_or_else(|| trouble("a listed payout without ids or amount"))?;
-            found.push(one);
-        }
-        if is_last {
-            return Ok(found);
-        }
-    }
-    Err(trouble("more payouts than one window may hold"))
-}
-
-async fn fetch(
-    session: &Session,
-    from: Moment,
-    to: Moment,
-    page: u32,
-) -> Result<(Vec<wire::Sent>, bool), GatewayTrouble> {
-    let path = format!(
-        "/v2/gn/pix/enviados?inicio={}&fim={}&paginacao.paginaAtual={page}&paginacao.itensPorPagina={PER_PAGE}",
-        encoded(&time::utc(from)),
-        encoded(&time::utc(to)),
-    );
-    let answer = session
-        .read(|| Call::get("payouts", &path))
-        .await
-        .map_err(|failure| trouble(failure.as_str()))?;
-    if answer.status != 200 {
-        return Err(trouble(format!("payout list answered {}", answer.status)));
-    }
-    let list: wire::SentPage = answer
-        .read()
-        .ok_or_else(|| trouble("an unreadable payout list"))?;
-    let pages = list
-        .parametros
-        .and_then(|parameters| parameters.paginacao)
-        .and_then(|paging| paging.quantidade_de_paginas);
-    let is_last = match pages {
-        Some(pages) => page + 1 >= pages,
-        None => list.pix.len() < PER_PAGE as usize,
-    };
-    Ok((list.pix, is_last))
+    let sent: Vec<wire::Sent> = pages::between(session, SENT, from, to).await?;
+    let observed = sent.iter().map(observed);
+    let whole: Option<Vec<ObservedSent>> = observed.collect();
+    whole.ok_or_else(|| trouble("a listed payout without ids or amount"))
 }
 
 /// `None` without an amount, or without any id to find it by.

@@ -243,18 +243,13 @@ pub(super) struct BankAccount {
     pub codigo_banco: Option<String>,
 }
 
+/// A page of received or of sent PIX.
 #[derive(Deserialize)]
-pub(super) struct ReceivedPage {
+#[serde(bound = "T: serde::de::DeserializeOwned")]
+pub(super) struct Page<T> {
     pub parametros: Option<Parameters>,
     #[serde(default, deserialize_with = "list")]
-    pub pix: Vec<Received>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct SentPage {
-    pub parametros: Option<Parameters>,
-    #[serde(default, deserialize_with = "list")]
-    pub pix: Vec<Sent>,
+    pub pix: Vec<T>,
 }
 
 #[derive(Deserialize)]
