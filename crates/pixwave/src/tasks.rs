@@ -33,6 +33,7 @@ const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
+const FLOAT_MOVES: Span = Span::from_seconds(5);
 const LOOK_AT_QUEUE: Span = Span::from_seconds(30);
 const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
 const SCAN_RETURNS: Span = Span::from_seconds(3_600);
@@ -93,6 +94,9 @@ pub fn start(
             app::poller::poll_received(&app).await.map(drop)
         });
         tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
+        tasks.take_turns("float moves", FLOAT_MOVES, app::float_moves::watch::watch);
+        let arrivals = app::float_moves::watch::scan_arrivals;
+        tasks.take_turns("float arrivals", SCAN_REVERSALS, arrivals);
         tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
         tasks.webhooks(beside.webhooks);

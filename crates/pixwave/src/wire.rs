@@ -57,6 +57,7 @@ use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::lifecycle::Service;
 use crate::metrics;
+use crate::own_accounts::OwnAccounts;
 use crate::panel::Panel;
 use crate::presence::Presence;
 use crate::roles::{Role, Roles};
@@ -183,12 +184,15 @@ async fn assemble(
         clients,
         sandbox,
         webhook_secret,
+        own,
     } = connect(&config, &start, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
     let redis = share_availability(&config, &mut app).await;
     let settings = Arc::make_mut(&mut app.settings);
     settings.public_url = Some(config.http.public_url.clone().unwrap_or(url.clone()));
     settings.efi_webhook_secret = webhook_secret.expose_secret().to_owned();
+    settings.own_keys = own.keys;
+    settings.account_holder = own.holder;
     let demo = match (config.is_embedded(), roles.is_all()) {
         (true, true) => Some(demo_data::seed(&app, &key).await?),
         // `pixwave seed` writes it, once for all processes.
@@ -364,6 +368,7 @@ struct Connected {
     clients: Clients,
     sandbox: Option<Sandbox>,
     webhook_secret: SecretString,
+    own: OwnAccounts,
 }
 
 async fn connect(
@@ -380,6 +385,7 @@ async fn connect(
             clients: clients::real(real, config.http.public_url.as_deref(), limits, runtime)?,
             sandbox: None,
             webhook_secret: real.efi.webhook_secret.clone(),
+            own: OwnAccounts::real(real),
         }),
         Gateways::Sandbox(ports) if roles.is_all() => {
             let secret = app_key::derived(key, "efi webhook");
@@ -387,6 +393,7 @@ async fn connect(
             notify(&sandbox, url, &secret);
             let access = Access::of(&sandbox, secret.clone(), sandbox.control_url());
             Ok(Connected {
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: Some(sandbox),
                 webhook_secret: secret,
@@ -397,6 +404,7 @@ async fn connect(
             let (sandbox, access) = start_shared_sandbox(config, url, own, &**runtime).await?;
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: Some(sandbox),
             })
@@ -406,6 +414,7 @@ async fn connect(
             let access = Access::await_in(&folder, start.wait).await?;
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: None,
             })
@@ -414,6 +423,7 @@ async fn connect(
             clients: Clients::new(),
             sandbox: None,
             webhook_secret: SecretString::default(),
+            own: OwnAccounts::default(),
         }),
     }
 }
