@@ -238,7 +238,10 @@ impl DecideUnit {
             }),
             ..OutgoingFacts::default()
         };
+        let holder = self.settings.account_holder.as_ref();
         let private = OutgoingPrivate {
+            // Where it is known, the source refuses a key that is not ours after all.
+            payee_tax_id: holder.map(|holder| holder.as_str().to_owned()),
             // For people who read the target's statement; it proves nothing.
             description: Some(id),
             pix_key: Some(key.as_str().to_owned()),
@@ -260,6 +263,7 @@ impl DecideUnit {
 pub(crate) mod tests {
     use super::*;
     use crate::float_moves::tests::{ANA, BIA, NOW, caller, proposed};
+    use crate::ports::gateway::Destination;
     use crate::records::outgoing::float_move_id;
     use domain::gateway::Gateway;
 
@@ -328,6 +332,19 @@ pub(crate) mod tests {
         assert_eq!(float_move_id(payout), Some(saved.id));
         let carried = OutgoingRecord::load(payout).unwrap().float_move().unwrap();
         assert_eq!(carried.unwrap().to, Gateway::MercadoPago);
+        let holder = domain::tax_id::TaxId::parse("11222333000181").unwrap();
+        let checked = DecideUnit {
+            settings: Arc::new(Settings {
+                account_holder: Some(holder.clone()),
+                ..Settings::standard()
+            }),
+            ..unit(BIA, Word::Decline)
+        };
+        let payout_to_us = OutgoingRecord::load(&checked.payout(&proposed(), &key())).unwrap();
+        let Destination::Key { owner, .. } = payout_to_us.destination().unwrap() else {
+            panic!("a key")
+        };
+        assert_eq!(owner, Some(holder), "the source checks whose key it is");
         // A second run of the unit meets the first one's success.
         let (again, answer) = decided(&approve, saved.clone());
         assert_eq!((again.len(), answer), (0, Ok(())));

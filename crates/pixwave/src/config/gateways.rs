@@ -78,13 +78,13 @@ pub(super) fn read(variables: &Variables<'_>) -> Gateways {
     };
     let efi = EfiParts::read(variables);
     let mercado_pago = MercadoPagoParts::read(variables);
-    if !efi.is_any_set() && !mercado_pago.is_any_set() {
-        return Gateways::Sandbox(ports);
-    }
     let holder = "a CPF or CNPJ";
     let account_holder = variables.parsed("ACCOUNT_HOLDER_TAX_ID", holder, |text| {
         TaxId::parse(text).ok()
     });
+    if !efi.is_any_set() && !mercado_pago.is_any_set() {
+        return Gateways::Sandbox(ports);
+    }
     let efi = efi.complete(variables);
     let mercado_pago = mercado_pago.complete(variables);
     match (efi, mercado_pago) {
