@@ -47,6 +47,7 @@ mod dispatch;
 mod disputes;
 mod faults;
 mod fleet;
+mod float_moves;
 mod harness;
 mod invariants;
 mod metrics;
