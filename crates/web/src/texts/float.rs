@@ -13,7 +13,6 @@ catalogue! {
         direction: "Direção" | "Direction";
         choose_direction: "Escolha de onde para onde." | "Choose from where to where.";
         reason: "Motivo" | "Reason";
-        look: "Conferir" | "Look";
         expires: "Pode ser aprovado até" | "Can be approved until";
         left: "Saiu" | "Left";
         returned: "Voltou" | "Came back";
