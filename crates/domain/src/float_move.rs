@@ -138,6 +138,8 @@ impl FloatMoveState {
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     pub amount: Money,
+    /// What of it has not been given back.
+    pub remaining: Money,
     pub end_to_end_id: Option<&'a str>,
     /// It says that it pays a charge: a move is paid to the bare key.
     pub names_charge: bool,
@@ -195,7 +197,7 @@ pub fn prove(arrival: Arrival<'_>, move_: &Candidate, holder: Option<&TaxId>) ->
     let after_sending = move_
         .first_sent
         .is_some_and(|sent| arrival.paid_at >= sent.minus(CLOCKS));
-    let has_left = move_.in_transit >= arrival.amount.cents();
+    let has_left = move_.in_transit >= arrival.remaining.cents();
     let fits = !arrival.names_charge && from_source && after_sending && has_left;
     (is_ours && fits).then_some(Proof::OwnAccount)
 }
@@ -251,6 +253,7 @@ mod tests {
     fn arrival(end_to_end_id: Option<&str>) -> Arrival<'_> {
         Arrival {
             amount: Money::from_cents(500).unwrap(),
+            remaining: Money::from_cents(500).unwrap(),
             end_to_end_id,
             names_charge: false,
             payer_tax_id: Some(HOLDER),
@@ -332,6 +335,17 @@ mod tests {
         assert_eq!(changed(|move_| move_.in_transit = 0), None, "not left yet");
         assert_eq!(changed(|move_| move_.in_transit = 499), None);
         assert_eq!(changed(|move_| move_.first_sent = None), None);
+        // A part went back before anybody knew what it was.
+        let rest = Arrival {
+            remaining: Money::from_cents(300).unwrap(),
+            ..own
+        };
+        let on_its_way = |in_transit| Candidate {
+            in_transit,
+            ..candidate(&[])
+        };
+        assert_eq!(proof(rest, &on_its_way(300)), Some(Proof::OwnAccount));
+        assert_eq!(proof(rest, &on_its_way(299)), None);
         let day = Span::from_days(1);
         let older = Candidate {
             first_sent: Some(at(1_000).plus(day)),

@@ -54,6 +54,7 @@ impl App {
         let reference = observed.charge_reference.as_deref();
         let arrival = Arrival {
             amount: observed.amount,
+            remaining: remaining(observed),
             end_to_end_id: observed.end_to_end_id.as_deref(),
             names_charge: reference.is_some_and(|text| !text.is_empty()),
             payer_tax_id: observed.payer.tax_id.as_deref(),
@@ -148,6 +149,13 @@ impl App {
     }
 }
 
+/// What of a received PIX has not been given back.
+fn remaining(observed: &ObservedPayIn) -> Money {
+    let done = observed.returned.iter().filter(|back| back.done);
+    let back = Money::sum(done.map(|back| back.amount)).unwrap_or(Money::MAX);
+    observed.amount.checked_sub(back).unwrap_or(Money::ZERO)
+}
+
 /// What is known of a move's sending.
 fn candidate(row: &FloatMoveRow, found: &TransactionRecord) -> Candidate {
     let attempts = found.attempts.iter();
@@ -167,17 +175,20 @@ fn candidate(row: &FloatMoveRow, found: &TransactionRecord) -> Candidate {
 }
 
 impl Moved {
-    /// The locked move, still as the proof needs it.
-    fn row<'a>(&self, locked: &'a Locked, amount: Money) -> Result<&'a FloatMoveRow, StoreError> {
-        let row = locked.float_moves.get(&self.id);
-        let row = row.ok_or_else(|| StoreError::Corrupt(format!("{} is missing", self.id)))?;
+    /// Whether the locked move is still as the proof needs it.
+    fn still_fits(&self, locked: &Locked, remaining: Money) -> Result<(), StoreError> {
         match self.proof {
             // Another arrival came first: this one may end another move.
-            Some(Proof::OwnAccount) if row.in_transit() < amount.cents() => {
+            Some(Proof::OwnAccount) if self.row(locked)?.in_transit() < remaining.cents() => {
                 Err(StoreError::Stale("float_move"))
             }
-            Some(Proof::OwnAccount | Proof::EndToEndId) | None => Ok(row),
+            Some(Proof::OwnAccount | Proof::EndToEndId) | None => Ok(()),
         }
+    }
+
+    fn row<'a>(&self, locked: &'a Locked) -> Result<&'a FloatMoveRow, StoreError> {
+        let row = locked.float_moves.get(&self.id);
+        row.ok_or_else(|| StoreError::Corrupt(format!("{} is missing", self.id)))
     }
 
     /// The move after so much more of it has arrived, or less.
@@ -187,8 +198,7 @@ impl Moved {
         cents: i64,
         now: Moment,
     ) -> Result<Write, StoreError> {
-        let row = locked.float_moves.get(&self.id);
-        let row = row.ok_or_else(|| StoreError::Corrupt(format!("{} is missing", self.id)))?;
+        let row = self.row(locked)?;
         let arrived = Money::from_cents(row.arrived.cents().saturating_add(cents));
         Ok(Write::SaveFloatMove(FloatMoveRow {
             arrived: arrived.map_err(|error| StoreError::Corrupt(error.to_string()))?,
@@ -207,7 +217,7 @@ impl CreditUnit {
         home: Home,
         moved: Moved,
     ) -> Result<(Vec<Write>, Credited), StoreError> {
-        moved.row(locked, self.observed.amount)?;
+        moved.still_fits(locked, remaining(&self.observed))?;
         let mut ids = self.seed.start();
         let row = self.pay_in_row(&mut ids, Some(home));
         let mut books = Books::new(&locked.wallets);
@@ -235,7 +245,7 @@ impl CreditUnit {
         if left.is_zero() || !known.disputed.is_zero() {
             return Ok((Vec::new(), Credited::Known));
         }
-        moved.row(locked, known.amount)?;
+        moved.still_fits(locked, left)?;
         let mut ids = self.seed.start();
         let row = PayInRow {
             transaction_id: Some(home.transaction),
@@ -271,5 +281,210 @@ impl CreditUnit {
             events::float_move_arrived(ids, moved.id, row, self.seed.now),
             audit(ids, self.seed.now, audited),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::context::{Decision, IdSeed, Settings};
+    use crate::float_moves::tests::{BIA, NOW, cents, proposed};
+    use crate::ports::gateway::{ObservedDispute, ObservedPayer, ObservedReturn};
+    use domain::dispute::ShownDispute;
+    use domain::float_move::FloatMoveState;
+    use domain::ids::TransactionId;
+
+    const PAYOUT: TransactionId = TransactionId::from_bytes([3; 16]);
+
+    fn observed(returned: i64) -> ObservedPayIn {
+        let back = ObservedReturn {
+            key: "D1".into(),
+            attempt_key: None,
+            amount: cents(returned),
+            done: true,
+        };
+        ObservedPayIn {
+            key: "77".into(),
+            end_to_end_id: Some("E1".into()),
+            amount: cents(500),
+            fee: Some(cents(5)),
+            paid_at: NOW,
+            payer: ObservedPayer::default(),
+            charge_reference: None,
+            returned: Some(back).filter(|_| returned > 0).into_iter().collect(),
+            disputes: Vec::new(),
+        }
+    }
+
+    fn unit(proof: Option<Proof>, observed: ObservedPayIn) -> CreditUnit {
+        CreditUnit {
+            gateway: Gateway::MercadoPago,
+            observed: Arc::new(observed),
+            home: Some(Home {
+                transaction: PAYOUT,
+                wallet: WalletId::SYSTEM,
+                attempt: None,
+                moved: Some(Moved {
+                    id: proposed().id,
+                    proof,
+                }),
+            }),
+            settings: Arc::new(Settings::standard()),
+            seed: IdSeed::for_tests(NOW),
+        }
+    }
+
+    fn moving(left: i64) -> Locked {
+        let row = FloatMoveRow {
+            state: FloatMoveState::Approved {
+                by: BIA,
+                at: NOW,
+                transaction: PAYOUT,
+            },
+            left: cents(left),
+            ..proposed()
+        };
+        let mut locked = Locked::default();
+        locked.float_moves.insert(row.id, row);
+        locked
+    }
+
+    /// Decides, puts the rows back, and gives what was booked, as account and signed centavos.
+    fn booked(unit: &CreditUnit, locked: &mut Locked) -> Vec<(String, i64)> {
+        let writes = match unit.decide(locked) {
+            Decision::Commit(writes, _) => writes,
+            Decision::Refuse(Ok(_)) => return Vec::new(),
+            Decision::Refuse(Err(error)) => panic!("{error}"),
+        };
+        let mut entries = Vec::new();
+        for write in writes {
+            match write {
+                Write::InsertPayIn(row) | Write::SavePayIn(row) => {
+                    locked.pay_ins.insert((row.gateway, row.key.clone()), row);
+                }
+                Write::InsertDispute(row) => locked.disputes.push(row),
+                Write::SaveDispute(row) => locked.disputes = vec![row],
+                Write::SaveFloatMove(row) => drop(locked.float_moves.insert(row.id, row)),
+                Write::InsertJournal(journal) => {
+                    let legs = journal.entries.iter();
+                    entries.extend(legs.map(|leg| (leg.account.code(), leg.debit_cents)));
+                }
+                _ => {}
+            }
+        }
+        entries
+    }
+
+    fn counted(locked: &Locked) -> (i64, i64) {
+        let row = &locked.float_moves[&proposed().id];
+        (row.arrived.cents(), row.in_transit())
+    }
+
+    fn legs(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
+        let own = |(code, cents): &(&str, i64)| ((*code).to_owned(), *cents);
+        expected.iter().map(own).collect()
+    }
+
+    #[test]
+    fn an_arrival_is_booked_once_with_its_fee_as_a_line() {
+        let mut locked = moving(500);
+        let first = unit(Some(Proof::EndToEndId), observed(0));
+        let arrived = [
+            ("float_available.mercado_pago", 495),
+            ("gateway_fees.mercado_pago", 5),
+            ("in_transit", -500),
+        ];
+        assert_eq!(booked(&first, &mut locked), legs(&arrived));
+        assert_eq!(counted(&locked), (500, 0));
+        let row = &locked.pay_ins[&(Gateway::MercadoPago, "77".to_owned())];
+        assert_eq!(row.wallet_id, Some(WalletId::SYSTEM));
+        // Known from now on, and what is given back is in transit again.
+        let again = unit(None, observed(0));
+        assert!(booked(&again, &mut locked).is_empty());
+        let back = [("float_available.mercado_pago", -200), ("in_transit", 200)];
+        let back = (booked(&unit(None, observed(200)), &mut locked), legs(&back));
+        assert_eq!(back.0, back.1);
+        assert_eq!(counted(&locked), (300, 200));
+        assert!(booked(&unit(None, observed(200)), &mut locked).is_empty());
+    }
+
+    #[test]
+    fn a_dispute_over_an_arrival_is_no_wallets() {
+        let mut locked = moving(500);
+        booked(&unit(Some(Proof::EndToEndId), observed(0)), &mut locked);
+        let shown = |shown| ObservedPayIn {
+            disputes: vec![ObservedDispute {
+                key: "d".into(),
+                shown,
+                seen_at: None,
+            }],
+            ..observed(0)
+        };
+        let amount = cents(500);
+        let blocked = booked(
+            &unit(None, shown(ShownDispute::Open { amount })),
+            &mut locked,
+        );
+        let expected = [
+            ("float_available.mercado_pago", -500),
+            ("float_blocked.mercado_pago", 500),
+        ];
+        assert_eq!(blocked, legs(&expected));
+        assert_eq!(counted(&locked), (500, 0));
+        let lost = booked(
+            &unit(None, shown(ShownDispute::Lost { amount })),
+            &mut locked,
+        );
+        let expected = [("float_blocked.mercado_pago", -500), ("in_transit", 500)];
+        assert_eq!(lost, legs(&expected));
+        assert_eq!(counted(&locked), (0, 500));
+    }
+
+    #[test]
+    fn of_two_arrivals_of_one_move_the_second_is_not_taken_for_it() {
+        let mut locked = moving(500);
+        let own = |key: &str, returned| ObservedPayIn {
+            key: key.into(),
+            ..observed(returned)
+        };
+        booked(&unit(Some(Proof::OwnAccount), own("77", 0)), &mut locked);
+        let second = unit(Some(Proof::OwnAccount), own("78", 0)).decide(&locked);
+        assert!(matches!(
+            second,
+            Decision::Refuse(Err(StoreError::Stale("float_move")))
+        ));
+        // The very payment that was told of is, whatever else has arrived.
+        let told = unit(Some(Proof::EndToEndId), own("79", 0));
+        assert!(!booked(&told, &mut locked).is_empty());
+        assert_eq!(counted(&locked), (1_000, -500));
+    }
+
+    #[test]
+    fn what_stood_in_suspense_moves_on_to_where_it_meets_what_left() {
+        let mut locked = moving(300);
+        let stranger = CreditUnit {
+            home: None,
+            ..unit(None, observed(0))
+        };
+        booked(&stranger, &mut locked);
+        let taken = CreditUnit {
+            home: None,
+            ..unit(None, observed(200))
+        };
+        booked(&taken, &mut locked);
+        let matched = unit(Some(Proof::OwnAccount), observed(200));
+        let expected = [("suspense.mercado_pago", 300), ("in_transit", -300)];
+        let mut legs_of_match = booked(&matched, &mut locked);
+        legs_of_match.sort();
+        let mut expected = legs(&expected);
+        expected.sort();
+        assert_eq!(
+            legs_of_match, expected,
+            "what was taken back is not matched"
+        );
+        assert_eq!(counted(&locked), (300, 0));
+        assert!(booked(&matched, &mut locked).is_empty());
     }
 }
