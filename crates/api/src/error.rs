@@ -5,14 +5,15 @@
 //! to the log under the same trace id and nowhere else.
 
 use app::commands::{
-    ApiKeyRefusal, BlockRefusal, CancelRefusal, MoneyRefusal, ReadRefusal, RetryJobRefusal,
-    ReviewRefusal, SignInRefusal, SignUpRefusal,
+    ApiKeyRefusal, BlockRefusal, CancelRefusal, FloatMoveRefusal, MoneyRefusal, ReadRefusal,
+    RetryJobRefusal, ReviewRefusal, SignInRefusal, SignUpRefusal,
 };
 use app::ports::store::StoreError;
 use app::reconcile::job::ReconcileRefusal;
 use app::reconcile::resume::ResumeRefusal;
 use app::webhooks::{UrlFault, WebhookRefusal};
 use axum::response::{IntoResponse, Response};
+use domain::float_move::DecisionRefusal;
 use domain::money::Money;
 use domain::review::ApprovalRefusal;
 use http::{HeaderValue, StatusCode, header};
@@ -53,6 +54,7 @@ codes! {
     SamePerson = "same_person", FORBIDDEN, "Another person must approve";
     NotInReview = "not_in_review", CONFLICT, "The payment is not in review";
     ProposalClosed = "proposal_closed", CONFLICT, "The proposal is not open any more";
+    ProposalExpired = "proposal_expired", CONFLICT, "Nobody approved it in time";
     EvidenceChanged = "evidence_changed", CONFLICT, "More is known than when it was proposed";
     LimitReached = "limit_reached", CONFLICT, "The account has as many as it may have";
     EndpointDisabled = "endpoint_disabled", CONFLICT, "Nothing is sent to a disabled endpoint";
@@ -510,6 +512,37 @@ impl From<ApprovalRefusal> for Problem {
             ),
         };
         Problem::new(code, detail)
+    }
+}
+
+impl From<FloatMoveRefusal> for Problem {
+    fn from(refusal: FloatMoveRefusal) -> Problem {
+        match refusal {
+            FloatMoveRefusal::NotFound => Problem::not_found(),
+            FloatMoveRefusal::Invalid {
+                field,
+                code,
+                message,
+            } => Problem::field(field, code, message),
+            FloatMoveRefusal::Decision(refusal) => {
+                let (code, detail) = match refusal {
+                    DecisionRefusal::SamePerson => (
+                        Code::SamePerson,
+                        "Whoever proposed it cannot approve it as well.",
+                    ),
+                    DecisionRefusal::Decided => (
+                        Code::ProposalClosed,
+                        "It was approved or declined meanwhile.",
+                    ),
+                    DecisionRefusal::Expired => (
+                        Code::ProposalExpired,
+                        "Propose it anew, if it is still needed.",
+                    ),
+                };
+                Problem::new(code, detail)
+            }
+            FloatMoveRefusal::Store(error) => error.into(),
+        }
     }
 }
 

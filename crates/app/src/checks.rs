@@ -182,7 +182,7 @@ async fn system_accounts(app: &App) -> Result<[Check; 2], StoreError> {
             broken: suspense,
         },
         Check {
-            rule: "suspense and what gateways keep from us equal their rows",
+            rule: "suspense, float in transit and what gateways keep from us equal their rows",
             figures,
             broken: rows_differ(&rows, &balances),
         },
@@ -199,6 +199,7 @@ fn rows_differ(rows: &BTreeMap<String, i64>, balances: &BTreeMap<String, i64>) -
                 Account::GatewayFloat(gateway, Float::Blocked),
             ]
         })
+        .chain([Account::InTransit])
         .map(|account| account.code())
         .filter(|code| cents(rows, code) != cents(balances, code))
         .map(|code| {
@@ -308,6 +309,10 @@ mod tests {
         assert_eq!(
             rows_differ(&rows, &less),
             ["float_blocked.mercado_pago is 0 centavos, its rows make 5"]
+        );
+        assert_eq!(
+            rows_differ(&map(&[]), &map(&[("in_transit", 9)])),
+            ["in_transit is 9 centavos, its rows make 0"]
         );
         assert_eq!(
             rows_differ(&less, &map(&[("suspense.efi", -1)])),

@@ -3,6 +3,7 @@
 //! The API parses its wire forms into these, so that nothing malformed reaches a use case; what
 //! can only be judged against stored state is refused by the use case with one of the enums here.
 
+use domain::float_move::DecisionRefusal;
 use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::money::Money;
@@ -266,6 +267,34 @@ pub enum ReviewRefusal {
     CannotRetry,
     #[error(transparent)]
     Approval(ApprovalRefusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Our own money to be moved from one gateway to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposeFloatMove {
+    pub from: Gateway,
+    pub to: Gateway,
+    pub amount: Money,
+    /// 1 to 500 characters.
+    pub reason: String,
+}
+
+/// Why no float move was proposed or decided.
+#[derive(Debug, thiserror::Error)]
+pub enum FloatMoveRefusal {
+    #[error("no such float move")]
+    NotFound,
+    /// A field is well formed but cannot be accepted.
+    #[error("{field}: {message}")]
+    Invalid {
+        field: &'static str,
+        code: &'static str,
+        message: String,
+    },
+    #[error(transparent)]
+    Decision(DecisionRefusal),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

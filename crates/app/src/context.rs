@@ -13,7 +13,9 @@ use domain::fee::FeeRule;
 use domain::gateway::{Gateway, Operation};
 use domain::limits::Limits;
 use domain::money::Money;
+use domain::pix::key::PixKey;
 use domain::retry::{Backoff, RetryPolicy};
+use domain::tax_id::TaxId;
 use domain::time::{Moment, Span};
 use tokio::sync::Notify;
 
@@ -63,6 +65,14 @@ pub struct Settings {
     pub creating_deadline: Span,
     /// A payout that no float covers waits this long.
     pub float_wait: Span,
+    /// Our own PIX key at each gateway, where it is known: float moves there are paid to it.
+    pub own_keys: BTreeMap<Gateway, PixKey>,
+    /// Who holds our accounts at both gateways: the payer of a float move.
+    pub account_holder: Option<TaxId>,
+    /// A proposed float move that nobody approves expires after this.
+    pub float_proposal_life: Span,
+    /// Float that left one gateway and has not reached the other by then is alerted.
+    pub float_arrival_wait: Span,
     /// Money in doubt at one gateway that stops further payouts there.
     pub max_in_doubt: Money,
     pub payout_fee: FeeRule,
@@ -110,6 +120,10 @@ impl Settings {
             in_doubt_deadline: Span::from_seconds(15 * 60),
             creating_deadline: Span::from_seconds(5 * 60),
             float_wait: Span::from_seconds(10 * 60),
+            own_keys: BTreeMap::new(),
+            account_holder: None,
+            float_proposal_life: Span::from_days(1),
+            float_arrival_wait: Span::from_seconds(30 * 60),
             max_in_doubt: reais(50_000),
             payout_fee: FeeRule::FREE,
             pay_in_fee: BTreeMap::from([

@@ -3,7 +3,7 @@
 //! Each version of a transaction has exactly one event, so that a consumer sees by
 //! `transaction_version` whether it missed one. Bodies carry no personal data.
 
-use domain::ids::EventId;
+use domain::ids::{EventId, FloatMoveId};
 use domain::time::Moment;
 use domain::webhook::DisabledReason;
 use jiff::Timestamp;
@@ -50,13 +50,14 @@ pub const EVENT_TYPES: &[&str] = &[
     "refund.settled",
     "refund.rejected",
     "suspense.resolved",
+    "float_move.arrived",
     "transaction.corrected",
     "webhook_endpoint.disabled",
     "alert.raised",
 ];
 
 /// Types of which operators alone hear.
-const OPERATORS_TYPES: &[&str] = &["suspense.resolved", "alert.raised"];
+const OPERATORS_TYPES: &[&str] = &["suspense.resolved", "float_move.arrived", "alert.raised"];
 
 /// The types of events that belong to a user.
 pub fn owners_types() -> impl Iterator<Item = &'static str> {
@@ -139,7 +140,7 @@ pub fn of_transaction(ids: &mut Ids, row: &TransactionRow, kind: &str) -> Write 
         "amount_cents": row.amount.cents(),
         "fee_cents": row.fee.cents(),
         "gateway": row.gateway.map(|gateway| gateway.as_str()),
-        "wallet_id": row.wallet_id.to_string(),
+        "wallet_id": row.wallet().map(|wallet| wallet.to_string()),
         "end_to_end_id": row.end_to_end_id,
         "reference": row.reference,
     });
@@ -148,8 +149,8 @@ pub fn of_transaction(ids: &mut Ids, row: &TransactionRow, kind: &str) -> Write 
         kind: kind.to_owned(),
         transaction_id: Some(row.id),
         transaction_version: Some(row.version),
-        wallet_id: Some(row.wallet_id),
-        user_id: Some(row.user_id),
+        wallet_id: row.wallet(),
+        user_id: Some(row.user_id).filter(|_| !row.is_systems()),
         body: body.to_string(),
         occurred_at: row.updated_at,
         position: None,
@@ -167,6 +168,29 @@ pub fn suspense_resolved(ids: &mut Ids, row: &PayInRow, at: Moment) -> Write {
     Write::InsertEvent(EventRow {
         id: EventId::from_bytes(ids.make()),
         kind: "suspense.resolved".to_owned(),
+        transaction_id: None,
+        transaction_version: None,
+        wallet_id: None,
+        user_id: None,
+        body: body.to_string(),
+        occurred_at: at,
+        position: None,
+    })
+}
+
+/// Float of ours has reached the other gateway, or a part of it has; operators see it.
+pub fn float_move_arrived(ids: &mut Ids, id: FloatMoveId, row: &PayInRow, at: Moment) -> Write {
+    let body = json!({
+        "float_move_id": id.to_string(),
+        "pay_in_id": row.id.to_string(),
+        "gateway": row.gateway.as_str(),
+        "amount_cents": row.amount.cents(),
+        "fee_cents": row.fee.cents(),
+        "transaction_id": row.transaction_id.map(|id| id.to_string()),
+    });
+    Write::InsertEvent(EventRow {
+        id: EventId::from_bytes(ids.make()),
+        kind: "float_move.arrived".to_owned(),
         transaction_id: None,
         transaction_version: None,
         wallet_id: None,

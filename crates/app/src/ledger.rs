@@ -14,6 +14,25 @@ use domain::time::Moment;
 
 use crate::ports::store::{EntryRow, JournalRow, WalletRow, Write};
 
+/// Whose a received PIX is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Wallet(WalletId),
+    /// Nobody's we know: it stands in suspense.
+    Suspense,
+    /// Ours: it is float that came from the other gateway.
+    InTransit,
+}
+
+impl Owner {
+    pub const fn wallet(self) -> Option<WalletId> {
+        match self {
+            Owner::Wallet(wallet) => Some(wallet),
+            Owner::Suspense | Owner::InTransit => None,
+        }
+    }
+}
+
 /// Why a booking is refused. Nothing of it has been applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BookingError {
@@ -222,14 +241,102 @@ impl Books {
         )
     }
 
+    // ------------------------------------------------------------ our own float
+
+    /// Float left this gateway for the other one.
+    pub fn float_left(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: Account::InTransit,
+                credit: float(gateway),
+                amount,
+            }],
+        )
+    }
+
+    /// Float in transit is back at the gateway that it left, or had never left it.
+    pub fn float_back(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: float(gateway),
+                credit: Account::InTransit,
+                amount,
+            }],
+        )
+    }
+
+    /// Float reached this gateway; what it kept of it is a line of its own.
+    pub fn float_arrived(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        (amount, fee): (Money, Money),
+    ) -> Result<(), BookingError> {
+        let net = amount.checked_sub(fee).unwrap_or(Money::ZERO);
+        let borne = amount.checked_sub(net).unwrap_or(Money::ZERO);
+        let legs = [
+            (float(gateway), net),
+            (Account::GatewayFees(gateway), borne),
+        ];
+        self.book(
+            heading,
+            &legs.map(|(debit, amount)| Movement {
+                debit,
+                credit: Account::InTransit,
+                amount,
+            }),
+        )
+    }
+
+    /// Money in suspense turned out to be float of ours. Its fee was booked when it arrived.
+    pub fn suspense_in_transit(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.book(
+            heading,
+            &[Movement {
+                debit: Account::Suspense(gateway),
+                credit: Account::InTransit,
+                amount,
+            }],
+        )
+    }
+
+    /// A gateway took back float that had arrived: it is in transit again, on its way home.
+    pub fn arrival_reversal(
+        &mut self,
+        heading: Heading,
+        gateway: Gateway,
+        amount: Money,
+    ) -> Result<(), BookingError> {
+        self.float_left(heading, gateway, amount)
+    }
+
+    // ------------------------------------------------------------ disputes
+
     /// A payer contests a pay-in: the gateway keeps the money from us, and we keep it from the
     /// user. What the wallet no longer holds is blocked all the same, as the user's debt, so that
-    /// blocked is the whole disputed amount and later credits repay the debt first. `owner` is
-    /// `None` for money in suspense, which nobody can spend anyway.
+    /// blocked is the whole disputed amount and later credits repay the debt first. What no wallet
+    /// owns nobody can spend anyway.
     pub fn dispute_opened(
         &mut self,
         heading: Heading,
-        owner: Option<WalletId>,
+        owner: Owner,
         gateway: Gateway,
         amount: Money,
     ) -> Result<(), BookingError> {
@@ -238,7 +345,7 @@ impl Books {
             credit: float(gateway),
             amount,
         }];
-        if let Some(wallet) = owner {
+        if let Some(wallet) = owner.wallet() {
             movements.extend(self.taken(wallet, blocked(wallet), amount)?);
         }
         self.book(heading, &movements)
@@ -248,11 +355,15 @@ impl Books {
     pub fn dispute_lost(
         &mut self,
         heading: Heading,
-        owner: Option<WalletId>,
+        owner: Owner,
         gateway: Gateway,
         amount: Money,
     ) -> Result<(), BookingError> {
-        let debit = owner.map_or(Account::Suspense(gateway), blocked);
+        let debit = match owner {
+            Owner::Wallet(wallet) => blocked(wallet),
+            Owner::Suspense => Account::Suspense(gateway),
+            Owner::InTransit => Account::InTransit,
+        };
         self.book(
             heading,
             &[Movement {
@@ -267,7 +378,7 @@ impl Books {
     pub fn dispute_released(
         &mut self,
         heading: Heading,
-        owner: Option<WalletId>,
+        owner: Owner,
         gateway: Gateway,
         amount: Money,
     ) -> Result<(), BookingError> {
@@ -276,7 +387,7 @@ impl Books {
             credit: float_blocked(gateway),
             amount,
         }];
-        if let Some(wallet) = owner {
+        if let Some(wallet) = owner.wallet() {
             movements.push(Movement {
                 debit: blocked(wallet),
                 credit: available(wallet),
@@ -291,13 +402,14 @@ impl Books {
     pub fn dispute_given_back(
         &mut self,
         heading: Heading,
-        owner: Option<WalletId>,
+        owner: Owner,
         gateway: Gateway,
         amount: Money,
     ) -> Result<(), BookingError> {
         match owner {
-            Some(wallet) => self.pay_in(heading, wallet, gateway, (amount, Money::ZERO)),
-            None => self.suspense(heading, gateway, (amount, Money::ZERO)),
+            Owner::Wallet(wallet) => self.pay_in(heading, wallet, gateway, (amount, Money::ZERO)),
+            Owner::Suspense => self.suspense(heading, gateway, (amount, Money::ZERO)),
+            Owner::InTransit => self.float_arrived(heading, gateway, (amount, Money::ZERO)),
         }
     }
 
@@ -857,7 +969,7 @@ mod tests {
 
     #[test]
     fn a_dispute_blocks_the_whole_amount_and_the_shortfall_is_owed() {
-        let (owner, gateway) = (Some(id(1)), Gateway::Efi);
+        let (owner, gateway) = (Owner::Wallet(id(1)), Gateway::Efi);
         let mut open = books(&[wallet(1, 30)]);
         open.dispute_opened(heading(), owner, gateway, cents(100))
             .unwrap();
@@ -899,11 +1011,11 @@ mod tests {
             .suspense(heading(), Gateway::Efi, (cents(100), cents(1)))
             .unwrap();
         books
-            .dispute_opened(heading(), None, Gateway::Efi, cents(60))
+            .dispute_opened(heading(), Owner::Suspense, Gateway::Efi, cents(60))
             .unwrap();
         assert_eq!(disputed(&books), "0/0/0 float 39 blocked 60");
         books
-            .dispute_lost(heading(), None, Gateway::Efi, cents(60))
+            .dispute_lost(heading(), Owner::Suspense, Gateway::Efi, cents(60))
             .unwrap();
         assert_eq!(
             (disputed(&books).as_str(), suspended(&books)),

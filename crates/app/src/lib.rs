@@ -20,6 +20,7 @@ pub mod dispatch_epoch;
 pub mod events;
 pub mod explain;
 pub mod feed;
+pub mod float_moves;
 pub mod gateway_watch;
 pub mod guards;
 pub mod idempotency;

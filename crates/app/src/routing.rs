@@ -54,6 +54,7 @@ impl App {
             candidates.push(Candidate {
                 gateway,
                 capable,
+                bound_elsewhere: false,
                 paused: self.controls.is_paused(gateway, operation),
                 exhausted: exhausted.contains(&gateway),
                 circuit: circuit_of(&health),
@@ -77,19 +78,22 @@ impl App {
         amount: Money,
         doubtful: i64,
     ) -> Result<bool, StoreError> {
+        let known = self.known_float(gateway).await?;
+        Ok(known.is_some_and(|float| float.saturating_sub(doubtful) < amount.cents()))
+    }
+
+    /// Our book of the float, in centavos, where our books hold it.
+    pub(crate) async fn known_float(&self, gateway: Gateway) -> Result<Option<i64>, StoreError> {
         if self
             .store
             .setting(&float_tracked_setting(gateway))
             .await?
             .is_none()
         {
-            return Ok(false);
+            return Ok(None);
         }
-        let float = self
-            .store
-            .account_balance(Account::GatewayFloat(gateway, Float::Available))
-            .await?;
-        Ok(float.saturating_sub(doubtful) < amount.cents())
+        let float = Account::GatewayFloat(gateway, Float::Available);
+        self.store.account_balance(float).await.map(Some)
     }
 
     /// Tells the circuit how a call that started at `started` ended.
@@ -160,6 +164,8 @@ pub struct StoredDecision {
 pub struct StoredCandidate {
     pub gateway: String,
     pub capable: bool,
+    #[serde(default)]
+    pub bound_elsewhere: bool,
     pub paused: bool,
     pub exhausted: bool,
     pub circuit: String,
@@ -193,6 +199,7 @@ impl StoredDecision {
             "primary" => "it is the preferred gateway and available",
             "fallback" => "the preferred gateway could not be used",
             "only_capable" => "it alone can carry this payment",
+            "bound" => "our own money is moved out of it, so that no other gateway may carry this",
             "last_resort" => {
                 "no gateway was known to work and none had failed just now, so one real try was made"
             }
@@ -215,6 +222,7 @@ impl StoredCandidate {
         StoredCandidate {
             gateway: candidate.gateway.as_str().to_owned(),
             capable: candidate.capable,
+            bound_elsewhere: candidate.bound_elsewhere,
             paused: candidate.paused,
             exhausted: candidate.exhausted,
             circuit: match candidate.circuit {
@@ -233,6 +241,7 @@ impl StoredCandidate {
         Some(Candidate {
             gateway: Gateway::parse(&self.gateway)?,
             capable: self.capable,
+            bound_elsewhere: self.bound_elsewhere,
             paused: self.paused,
             exhausted: self.exhausted,
             circuit: match self.circuit.as_str() {
@@ -252,6 +261,9 @@ impl StoredCandidate {
         let mut facts = Vec::new();
         if !self.capable {
             facts.push("cannot carry it".to_owned());
+        }
+        if self.bound_elsewhere {
+            facts.push("not where this money lies".to_owned());
         }
         if self.exhausted {
             facts.push("refused it or used its tries".to_owned());
@@ -287,6 +299,7 @@ mod tests {
         let candidate = |gateway, circuit| Candidate {
             gateway,
             capable: true,
+            bound_elsewhere: false,
             paused: false,
             exhausted: false,
             circuit,

@@ -199,7 +199,7 @@ pub async fn scan_reversals(app: App) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn look_at_pay_in(app: &App, pay_in: &PayInRow) -> Result<(), StoreError> {
+pub(crate) async fn look_at_pay_in(app: &App, pay_in: &PayInRow) -> Result<(), StoreError> {
     if pay_in.key.starts_with(INSIDE_PREFIX) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use domain::money::Money;
 use domain::status::{Kind, Status};
 use domain::time::Moment;
 
-use crate::ports::store::{ProposalRow, UserRow, WalletRow};
+use crate::ports::store::{FloatMoveRow, ProposalRow, UserRow, WalletRow};
 
 #[derive(Clone, Debug)]
 pub struct UserView {
@@ -186,6 +186,17 @@ pub struct AbsenceView {
     /// `too_few_lookups`, `too_short`.
     pub verdict: &'static str,
     pub in_words: String,
+}
+
+/// A move of our own money between the gateways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloatMoveView {
+    pub row: FloatMoveRow,
+    /// `proposed`, `declined`, `expired`; once approved `sending`, `in_transit`, `arrived`,
+    /// `returned`, `failed`.
+    pub state: &'static str,
+    /// Why its payout failed.
+    pub failure: Option<FailureView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -39,6 +39,22 @@ impl Gateway {
         }
     }
 
+    /// Whether it tells by which end-to-end id it sends a payout.
+    pub const fn tells_end_to_end_ids(self) -> bool {
+        match self {
+            Gateway::Efi => true,
+            Gateway::MercadoPago => false,
+        }
+    }
+
+    /// The institution by which its payments carry their end-to-end ids.
+    pub const fn ispb(self) -> &'static str {
+        match self {
+            Gateway::MercadoPago => "10573521",
+            Gateway::Efi => "09089356",
+        }
+    }
+
     pub const fn other(self) -> Gateway {
         match self {
             Gateway::MercadoPago => Gateway::Efi,

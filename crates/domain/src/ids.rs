@@ -96,6 +96,18 @@ ids! {
     DeliveryId = "dlv";
     /// A comparison of the books with what the gateways list.
     ReconciliationId = "rec";
+    /// Our money on its way from one gateway to the other.
+    FloatMoveId = "fmv";
+}
+
+impl UserId {
+    /// Nobody: the owner of the platform's own payments.
+    pub const SYSTEM: UserId = UserId([0; 16]);
+}
+
+impl WalletId {
+    /// No wallet: what the platform's own payments are paid from is our float.
+    pub const SYSTEM: WalletId = WalletId([0; 16]);
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod circuit;
 pub mod dispatch;
 pub mod dispute;
 pub mod fee;
+pub mod float_move;
 pub mod gateway;
 pub mod ids;
 pub mod ledger;

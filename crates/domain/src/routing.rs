@@ -12,6 +12,9 @@ pub struct Candidate {
     pub gateway: Gateway,
     /// It can carry this form and amount.
     pub capable: bool,
+    /// The payment moves our money out of the other gateway, so that it can leave through that one
+    /// alone.
+    pub bound_elsewhere: bool,
     /// An operator paused the operation there.
     pub paused: bool,
     /// It refused this payment for good, or has used its tries.
@@ -29,6 +32,7 @@ impl Candidate {
     /// Whether nothing stands in the way of carrying this now.
     pub fn is_usable(&self, need: Need) -> bool {
         self.capable
+            && !self.bound_elsewhere
             && !self.exhausted
             && !self.paused
             && !(need == Need::Payout && (self.float_short || self.exposure_full))
@@ -68,6 +72,8 @@ pub enum Rule {
     Fallback,
     /// It alone can carry the form.
     OnlyCapable,
+    /// The payment moves our money out of this gateway.
+    Bound,
     /// Every circuit is open but none failed just now: one real try.
     LastResort,
 }
@@ -93,6 +99,7 @@ names!(Rule {
     Primary = "primary",
     Fallback = "fallback",
     OnlyCapable = "only_capable",
+    Bound = "bound",
     LastResort = "last_resort",
 });
 names!(WaitReason {
@@ -109,7 +116,9 @@ names!(RejectReason {
 /// Chooses among the candidates, the primary first. `draw` decides between equals where no
 /// primary is set by order: the last resort, so that all workers do not knock at one door.
 pub fn choose(need: Need, candidates: &[Candidate], draw: u64) -> Choice {
-    let capable: Vec<&Candidate> = candidates.iter().filter(|c| c.capable).collect();
+    let is_bound = candidates.iter().any(|c| c.bound_elsewhere);
+    let fits = |c: &&Candidate| c.capable && !c.bound_elsewhere;
+    let capable: Vec<&Candidate> = candidates.iter().filter(fits).collect();
     if capable.is_empty() {
         return Choice::Reject(RejectReason::NoCapableGateway);
     }
@@ -119,7 +128,9 @@ pub fn choose(need: Need, candidates: &[Candidate], draw: u64) -> Choice {
     }
     let usable = left.iter().find(|c| c.is_usable(need));
     if let Some(chosen) = usable {
-        let rule = if capable.len() == 1 {
+        let rule = if is_bound {
+            Rule::Bound
+        } else if capable.len() == 1 {
             Rule::OnlyCapable
         } else if chosen.gateway == candidates[0].gateway {
             Rule::Primary
@@ -181,6 +192,7 @@ mod tests {
         Candidate {
             gateway,
             capable: true,
+            bound_elsewhere: false,
             paused: false,
             exhausted: false,
             circuit: CandidateCircuit::Closed,
@@ -328,10 +340,51 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_bound_payment_waits_or_ends_but_never_leaves_elsewhere() {
+        let bound = |change: fn(&mut Candidate, &mut Candidate)| {
+            payout(|p, f| {
+                f.bound_elsewhere = true;
+                change(p, f);
+            })
+        };
+        let efi = |rule| Choice::Use {
+            gateway: Gateway::Efi,
+            rule,
+        };
+        assert_eq!(bound(|_, _| ()), efi(Rule::Bound));
+        assert_eq!(
+            bound(|p, _| p.paused = true),
+            Choice::Wait(WaitReason::Paused)
+        );
+        assert_eq!(
+            bound(|p, _| p.float_short = true),
+            Choice::Wait(WaitReason::FloatShort)
+        );
+        assert_eq!(
+            bound(|p, _| p.circuit = UNKNOWNS),
+            Choice::Wait(WaitReason::OutcomesUnknown)
+        );
+        let ended = Choice::Reject(RejectReason::AllGatewaysUnavailable);
+        assert_eq!(bound(|p, _| p.exhausted = true), ended);
+        assert_eq!(
+            bound(|p, _| (p.circuit, p.failed_recently) = (FAILURES, true)),
+            ended
+        );
+        assert_eq!(
+            bound(|p, _| p.circuit = FAILURES),
+            efi(Rule::LastResort),
+            "one real try at the source"
+        );
+        // What stands in the way at the other gateway does not matter.
+        assert_eq!(bound(|_, f| f.paused = true), efi(Rule::Bound));
+    }
+
     fn any_candidate(gateway: Gateway) -> impl Strategy<Value = Candidate> {
-        (any::<[bool; 6]>(), 0u8..4).prop_map(move |(flags, circuit)| Candidate {
+        (any::<[bool; 7]>(), 0u8..4).prop_map(move |(flags, circuit)| Candidate {
             gateway,
             capable: flags[0],
+            bound_elsewhere: flags[6],
             paused: flags[1],
             exhausted: flags[2],
             circuit: [
@@ -356,7 +409,8 @@ mod tests {
             let candidates = [primary, fallback];
             if let Choice::Use { gateway, .. } = choose(Need::Payout, &candidates, draw) {
                 let chosen = candidates.iter().find(|c| c.gateway == gateway).unwrap();
-                prop_assert!(chosen.capable && !chosen.exhausted && !chosen.paused);
+                prop_assert!(chosen.capable && !chosen.bound_elsewhere);
+                prop_assert!(!chosen.exhausted && !chosen.paused);
                 prop_assert!(!chosen.exposure_full && chosen.circuit != UNKNOWNS && !chosen.float_short);
             }
         }
@@ -368,7 +422,8 @@ mod tests {
             draw: u64,
         ) {
             let candidates = [primary, fallback];
-            let some_left = candidates.iter().any(|c| c.capable && !c.exhausted);
+            let is_left = |c: &Candidate| c.capable && !c.bound_elsewhere && !c.exhausted;
+            let some_left = candidates.iter().any(is_left);
             let rejected = matches!(choose(Need::Charge, &candidates, draw), Choice::Reject(_));
             prop_assert_eq!(rejected, !some_left);
         }

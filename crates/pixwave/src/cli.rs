@@ -70,6 +70,9 @@ enum Command {
     /// Payments whose outcome is not known, decided by two operators
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Our own money moved from one gateway to the other, by two operators
+    #[command(subcommand)]
+    Float(FloatCommand),
     /// What operators set over the gateways: pauses and preferences
     #[command(subcommand)]
     Gateway(GatewayCommand),
@@ -164,6 +167,42 @@ enum ReviewCommand {
         #[arg(long = "as", value_name = "EMAIL")]
         operator: String,
     },
+}
+
+#[derive(Subcommand)]
+enum FloatCommand {
+    /// List the moves, the newest first
+    List,
+    /// Propose a move to the running server; your password is read from standard input
+    Move {
+        /// efi or mercado_pago
+        #[arg(long)]
+        from: String,
+        /// efi or mercado_pago
+        #[arg(long)]
+        to: String,
+        /// In centavos
+        #[arg(long, value_name = "CENTAVOS")]
+        amount: i64,
+        #[arg(long)]
+        reason: String,
+        /// Your e-mail
+        #[arg(long = "as", value_name = "EMAIL")]
+        operator: String,
+    },
+    /// Approve what another operator proposed; your password is read from standard input
+    Approve(FloatDecision),
+    /// Decline a proposal, or withdraw your own; your password is read from standard input
+    Decline(FloatDecision),
+}
+
+#[derive(clap::Args)]
+struct FloatDecision {
+    /// Such as fmv_0192…
+    id: String,
+    /// Your e-mail
+    #[arg(long = "as", value_name = "EMAIL")]
+    operator: String,
 }
 
 #[derive(Subcommand)]
@@ -264,6 +303,7 @@ async fn configured(command: Command, config: Config) -> Result<ExitCode> {
         Command::Health => commands::health::run(&config).await,
         Command::Explain { transaction } => commands::explain::run(&config, &transaction).await,
         Command::Review(command) => review(&config, command).await,
+        Command::Float(command) => float(&config, command).await,
         Command::Gateway(command) => gateway(&config, command).await,
         Command::Dispatch(DispatchCommand::Status) => commands::dispatch::status(&config).await,
         Command::Dispatch(DispatchCommand::Resume {
@@ -309,6 +349,31 @@ async fn review(config: &Config, command: ReviewCommand) -> Result<ExitCode> {
             proposal,
             operator,
         } => approve(config, &operator, &transaction, &proposal).await,
+    }
+}
+
+async fn float(config: &Config, command: FloatCommand) -> Result<ExitCode> {
+    use commands::float::{decide, list, propose};
+    match command {
+        FloatCommand::List => list(config).await,
+        FloatCommand::Move {
+            from,
+            to,
+            amount,
+            reason,
+            operator,
+        } => {
+            let body = serde_json::json!({
+                "from": from, "to": to, "amount_cents": amount, "reason": reason,
+            });
+            propose(config, &operator, body).await
+        }
+        FloatCommand::Approve(decision) => {
+            decide(config, &decision.operator, &decision.id, "approve").await
+        }
+        FloatCommand::Decline(decision) => {
+            decide(config, &decision.operator, &decision.id, "decline").await
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod lifecycle;
 pub mod logs;
 pub mod metrics;
 pub mod output;
+mod own_accounts;
 pub mod panel;
 pub mod presence;
 pub mod roles;

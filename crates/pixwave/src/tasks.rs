@@ -35,6 +35,7 @@ const SWEEP: Span = Span::from_seconds(5);
 const PROBE: Span = Span::from_seconds(1);
 const POLL: Span = Span::from_seconds(15);
 const MATCH_SUSPENSE: Span = Span::from_seconds(60);
+const FLOAT_MOVES: Span = Span::from_seconds(5);
 const LOOK_AT_QUEUE: Span = Span::from_seconds(30);
 const LOOK_AT_GATEWAYS: Span = Span::from_seconds(15);
 const SWEEP_WEBHOOKS: Span = Span::from_seconds(60);
@@ -107,6 +108,9 @@ pub fn start(
         // Workers call the gateways: they know, even where nothing is shared.
         tasks.take_turns("gateways", LOOK_AT_GATEWAYS, app::gateway_watch::look);
         tasks.take_turns("suspense", MATCH_SUSPENSE, app::sweeper::match_suspense);
+        tasks.take_turns("float moves", FLOAT_MOVES, app::float_moves::watch::watch);
+        let arrivals = app::float_moves::watch::scan_arrivals;
+        tasks.take_turns("float arrivals", SCAN_REVERSALS, arrivals);
         tasks.take_turns("returns", SCAN_RETURNS, app::sweeper::scan_returns);
         tasks.take_turns("reversals", SCAN_REVERSALS, app::sweeper::scan_reversals);
         tasks.webhooks(beside.webhooks);

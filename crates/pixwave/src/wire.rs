@@ -57,6 +57,7 @@ use crate::database::{self, Opened};
 use crate::demo_data::{self, DemoCredentials};
 use crate::lifecycle::Service;
 use crate::metrics;
+use crate::own_accounts::OwnAccounts;
 use crate::panel::{self, Panel};
 use crate::presence::Presence;
 use crate::roles::{Role, Roles};
@@ -184,6 +185,7 @@ async fn assemble(
         sandbox,
         control,
         webhook_secret,
+        own,
     } = connect(&config, &start, &key, &url, &port).await?;
     let mut app = build_app(&config, store.clone(), clients, port);
     let redis = share_availability(&config, &mut app).await;
@@ -198,6 +200,8 @@ async fn assemble(
     let settings = Arc::make_mut(&mut app.settings);
     settings.public_url = Some(config.http.public_url.clone().unwrap_or(url.clone()));
     settings.efi_webhook_secret = webhook_secret.expose_secret().to_owned();
+    settings.own_keys = own.keys;
+    settings.account_holder = own.holder;
     let demo = match (config.is_embedded(), roles.is_all()) {
         (true, true) => Some(demo_data::seed(&app, &key).await?),
         // `pixwave seed` writes it, once for all processes.
@@ -368,6 +372,7 @@ struct Connected {
     /// The sandbox's control paths, also when it runs apart.
     control: Option<axum::Router>,
     webhook_secret: SecretString,
+    own: OwnAccounts,
 }
 
 async fn connect(
@@ -385,6 +390,7 @@ async fn connect(
             sandbox: None,
             control: None,
             webhook_secret: real.efi.webhook_secret.clone(),
+            own: OwnAccounts::real(real),
         }),
         Gateways::Sandbox(ports) if roles.is_all() => {
             let secret = app_key::derived(key, "efi webhook");
@@ -392,6 +398,7 @@ async fn connect(
             notify(&sandbox, url, &secret);
             let access = Access::of(&sandbox, secret.clone(), sandbox.control_url());
             Ok(Connected {
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 control: Some(sandbox.control_router()),
                 sandbox: Some(sandbox),
@@ -403,6 +410,7 @@ async fn connect(
             let (sandbox, access) = start_shared_sandbox(config, url, own, &**runtime).await?;
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 control: Some(sandbox.control_router()),
                 sandbox: Some(sandbox),
@@ -414,6 +422,7 @@ async fn connect(
             Ok(Connected {
                 webhook_secret: access.webhook_secret.clone(),
                 control: Some(panel::elsewhere(&access.control_url)?),
+                own: OwnAccounts::played(&access),
                 clients: clients::of_sandbox(access, limits, runtime)?,
                 sandbox: None,
             })
@@ -423,6 +432,7 @@ async fn connect(
             sandbox: None,
             control: None,
             webhook_secret: SecretString::default(),
+            own: OwnAccounts::default(),
         }),
     }
 }

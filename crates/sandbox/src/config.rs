@@ -218,6 +218,9 @@ pub struct MercadoPagoAccess {
     pub base_url: String,
     pub access_token: String,
     pub webhook_secret: String,
+    /// The collector's own Pix key; absent in what an older sandbox has left.
+    #[serde(default)]
+    pub pix_key: String,
     /// The Ed25519 key that signs payout bodies: its 32-byte seed, and as PKCS#8 PEM.
     pub signing_seed: [u8; 32],
     pub signing_key_pem: String,

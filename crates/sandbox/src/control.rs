@@ -6,6 +6,7 @@
 //! | `POST /sandbox/charges/{txid or payment id}/pay` | `{amount_cents?, payer?: {name, tax_id}, info?, allow_expired?, again?}` |
 //! | `POST /sandbox/charges/{txid or payment id}/reverse` | `{amount_cents?, how?: "refund"/"charge_back"}` |
 //! | `POST /sandbox/charges/{txid or payment id}/dispute` | `{step?: "open"/"lost"/"won", how?: "mediation"/"charge_back" (Mercado Pago), amount_cents? (Efí)}` |
+//! | `POST /sandbox/gateways/{gateway}/receive` | `{amount_cents, payer?: {name, tax_id}, ispb?, end_to_end_id?, info?}`: a Pix to the account's bare key |
 //! | `POST /sandbox/payouts/{idEnvio or external_reference}/return` | `{amount_cents?}` |
 //! | `GET /sandbox/ledger` | `{"entries":[…]}`: what settled, and nothing else |
 //! | `GET /sandbox/requests`, `GET /sandbox/webhooks` | every request received, every delivery |
@@ -77,6 +78,7 @@ pub fn router(panel: Arc<ControlPanel>) -> Router {
             "/sandbox/gateways/{gateway}/faults",
             get(faults).put(set_fault),
         )
+        .route("/sandbox/gateways/{gateway}/receive", post(receive))
         .route("/sandbox/charges/{id}/pay", post(pay))
         .route("/sandbox/charges/{id}/reverse", post(reverse))
         .route("/sandbox/charges/{id}/dispute", post(dispute))
@@ -172,17 +174,8 @@ async fn pay(Shared(panel): Panel, Path(id): Path<String>, body: Bytes) -> Answe
     let mut how = settle::Payment::plain();
     (how.cents, how.info, how.allow_expired, how.again) =
         (body.amount_cents, body.info, body.allow_expired, body.again);
-    if let Some(PayerBody { name, tax_id }) = body.payer {
-        if ![11, 14].contains(&tax_id.len())
-            || !tax_id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return Err(bad("payer.tax_id is a CPF or CNPJ without punctuation"));
-        }
-        how.payer = Payer {
-            name,
-            tax_id,
-            ispb: how.payer.ispb,
-        };
+    if let Some(payer) = body.payer {
+        how.payer = read_payer(payer, how.payer.ispb)?;
     }
     let paid = panel.core.transact(|state| {
         let charge = settle::find_charge(state, &id)
@@ -199,6 +192,49 @@ async fn pay(Shared(panel): Panel, Path(id): Path<String>, body: Bytes) -> Answe
         Err(NotPayable::Removed) => Err(conflict("removed")),
         Err(NotPayable::Expired) => Err(conflict("expired")),
     }
+}
+
+fn read_payer(body: PayerBody, ispb: String) -> Result<Payer, Refused> {
+    let PayerBody { name, tax_id } = body;
+    let is_number = tax_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if ![11, 14].contains(&tax_id.len()) || !is_number {
+        return Err(bad("payer.tax_id is a CPF or CNPJ without punctuation"));
+    }
+    Ok(Payer { name, tax_id, ispb })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiveBody {
+    amount_cents: i64,
+    payer: Option<PayerBody>,
+    ispb: Option<String>,
+    end_to_end_id: Option<String>,
+    info: Option<String>,
+}
+
+async fn receive(Shared(panel): Panel, Path(name): Path<String>, body: Bytes) -> Answer {
+    let at = gateway(&name)?;
+    let body: ReceiveBody = read(&body)?;
+    if !crate::money::payable(body.amount_cents) {
+        return Err(bad("amount_cents must be positive"));
+    }
+    let usual = settle::Payment::plain().payer;
+    let ispb = body.ispb.unwrap_or(usual.ispb);
+    let payer = match body.payer {
+        Some(payer) => read_payer(payer, ispb)?,
+        None => Payer { ispb, ..usual },
+    };
+    let receipt = settle::Receipt {
+        cents: body.amount_cents,
+        payer,
+        end_to_end_id: body.end_to_end_id,
+        info: body.info,
+    };
+    let end_to_end_id = panel
+        .core
+        .transact(|state| settle::receive(state, at, receipt));
+    Ok(Json(json!({"end_to_end_id": end_to_end_id})))
 }
 
 fn conflict(code: &'static str) -> Refused {

@@ -72,6 +72,9 @@ pub use crate::{
 const OWN_KEY: &str = "5b1f3c52-7d0e-4c55-9f57-1a2b3c4d5e6f";
 const COLLECTOR_KEY: &str = "8f14e45f-ceea-467f-a0e6-bbd3f6a1c2d3";
 
+/// The CNPJ of whoever holds the accounts at both gateways.
+pub const ACCOUNT_HOLDER: &str = "11222333000181";
+
 /// A running sandbox; [`shutdown`](Self::shutdown) or dropping it ends its tasks.
 pub struct Sandbox {
     panel: Arc<ControlPanel>,
@@ -186,6 +189,7 @@ impl Sandbox {
             ),
             access_token: mercado_pago::ACCESS_TOKEN.to_owned(),
             webhook_secret: delivery::WEBHOOK_SECRET.to_owned(),
+            pix_key: COLLECTOR_KEY.to_owned(),
             signing_seed: mercado_pago::SIGNING_SEED,
             signing_key_pem: signing_key_pem(),
         }

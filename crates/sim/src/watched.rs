@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::Account;
+use domain::money::Money;
 use domain::time::{Moment, Span};
 
 use crate::audit::Auditor;
@@ -322,6 +323,11 @@ reads! {
     setting(name: &str) -> Option<String>;
     controls() -> Vec<ControlRow>;
     reconciliation(id: ReconciliationId) -> Option<ReconciliationRow>;
+    float_move(id: FloatMoveId) -> Option<FloatMoveRow>;
+    float_moves(before: Option<FloatMoveId>, limit: u32) -> Vec<FloatMoveRow>;
+    float_moves_expected(to: Gateway, amount: Money, since: Moment, limit: u32) -> Vec<FloatMoveRow>;
+    float_moves_in_transit(limit: u32) -> Vec<FloatMoveRow>;
+    float_moves_lapsed(now: Moment, limit: u32) -> Vec<FloatMoveRow>;
     account_balance(account: Account) -> i64;
     unbalanced_journals(limit: u32) -> Vec<(JournalId, i64)>;
     wallet_folds(after: Option<WalletId>, limit: u32) -> Vec<WalletFold>;

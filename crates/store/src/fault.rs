@@ -166,6 +166,12 @@ const RULES: &[(&str, &str, &str)] = &[
         "reconciliations.PRIMARY",
         "reconciliations.id",
     ),
+    ("float_moves.id", "float_moves.PRIMARY", "float_moves.id"),
+    (
+        "float_moves.transaction",
+        "float_moves_transaction",
+        "float_moves.transaction_id",
+    ),
     (SETTING_NAME, "settings.PRIMARY", "settings.name"),
     (
         SYSTEM_ACCOUNT,

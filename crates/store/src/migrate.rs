@@ -68,6 +68,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0007_console.sql"),
         lite: include_str!("../migrations/sqlite/0007_console.sql"),
     },
+    Migration {
+        version: 8,
+        name: "float_moves",
+        my: include_str!("../migrations/mysql/0008_float_moves.sql"),
+        lite: include_str!("../migrations/sqlite/0008_float_moves.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

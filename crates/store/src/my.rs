@@ -332,6 +332,7 @@ fn meets_its_own_success(request: &Request) -> bool {
                 lease,
                 settings: _,
                 proposals,
+                float_moves,
                 outbound,
                 controls,
             } = &unit.locks;
@@ -340,6 +341,7 @@ fn meets_its_own_success(request: &Request) -> bool {
                 || !pay_ins.is_empty()
                 || lease.is_some()
                 || !proposals.is_empty()
+                || !float_moves.is_empty()
                 || outbound.relay.is_some()
                 || *controls
         }

@@ -1,5 +1,6 @@
 //! From columns to rows of the port. Every conversion may fail, and names table, column and row.
 
+pub(crate) mod float_moves;
 pub(crate) mod outbound;
 
 use app::ports::store::*;

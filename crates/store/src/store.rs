@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::Account;
+use domain::money::Money;
 use domain::time::{Moment, Span};
 
 use crate::config::{MysqlOptions, OpenError, StoreConfig, Target};
@@ -19,7 +20,7 @@ use crate::migrate::{self, MigrationReport};
 use crate::my::My;
 use crate::my_open::{self, Examination};
 use crate::outbound;
-use crate::query::{check, ledger, people, queue, transactions};
+use crate::query::{check, float_moves, ledger, people, queue, transactions};
 use crate::sql;
 use crate::tx::{BoxFuture, Done, Engine, Tx, finished};
 use crate::unit::{Reply, Request};
@@ -603,6 +604,40 @@ impl Store for SqlStore {
         id: ReconciliationId,
     ) -> Result<Option<ReconciliationRow>, StoreError> {
         query!(self, Statement, [] people::reconciliation(id))
+    }
+
+    async fn float_move(&self, id: FloatMoveId) -> Result<Option<FloatMoveRow>, StoreError> {
+        query!(self, Statement, [] float_moves::float_move(id))
+    }
+
+    async fn float_moves(
+        &self,
+        before: Option<FloatMoveId>,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError> {
+        query!(self, Statement, [] float_moves::before(before, limit))
+    }
+
+    async fn float_moves_expected(
+        &self,
+        to: Gateway,
+        amount: Money,
+        since: Moment,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError> {
+        query!(self, Statement, [] float_moves::expected(to, amount, since, limit))
+    }
+
+    async fn float_moves_in_transit(&self, limit: u32) -> Result<Vec<FloatMoveRow>, StoreError> {
+        query!(self, Statement, [] float_moves::in_transit(limit))
+    }
+
+    async fn float_moves_lapsed(
+        &self,
+        now: Moment,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError> {
+        query!(self, Statement, [] float_moves::lapsed(now, limit))
     }
 
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError> {

@@ -17,7 +17,7 @@ use crate::lite;
 use crate::my_open;
 use crate::outbound;
 use crate::rows::{self, Reader};
-use crate::sql::{Sql, ledger, people, queue, transactions};
+use crate::sql::{Sql, float_moves, ledger, people, queue, transactions};
 use crate::tx::{Columns, Done, Engine, Tx};
 use crate::value::{Val, args};
 use crate::write;
@@ -196,6 +196,12 @@ async fn lock(tx: &mut Tx, locks: &Locks) -> Done<Locked> {
         if let Some(columns) = tx.row(transactions::PROPOSAL, args![*id]).await? {
             let row = rows::proposal(columns, &tx.sealer)?;
             locked.proposals.insert(*id, row);
+        }
+    }
+    for id in locks.float_moves.iter().copied().collect::<BTreeSet<_>>() {
+        if let Some(columns) = tx.row(float_moves::LOCK_FLOAT_MOVE, args![id]).await? {
+            let row = rows::float_moves::float_move(columns, &tx.sealer)?;
+            locked.float_moves.insert(id, row);
         }
     }
     for name in locks.settings.iter().collect::<BTreeSet<_>>() {

@@ -126,5 +126,6 @@ ids!(
     ProposalId,
     WebhookEndpointId,
     DeliveryId,
-    ReconciliationId
+    ReconciliationId,
+    FloatMoveId
 );

@@ -9,7 +9,7 @@ use domain::review::ProposalState;
 use crate::fault::{Fault, SETTING_NAME, stale};
 use crate::outbound;
 use crate::rows;
-use crate::sql::{ledger, people, queue, transactions};
+use crate::sql::{float_moves, ledger, people, queue, transactions};
 use crate::tx::{Done, Tx};
 use crate::value::{Val, args};
 
@@ -166,6 +166,8 @@ pub(crate) async fn apply(tx: &mut Tx, write: Write) -> Done<()> {
             tx.exec_one(people::SAVE_RECONCILIATION, args, "reconciliation")
                 .await
         }
+        Write::InsertFloatMove(row) => insert_float_move(tx, &row).await,
+        Write::SaveFloatMove(row) => save_float_move(tx, &row).await,
     }
 }
 
@@ -605,6 +607,61 @@ async fn save_control(tx: &mut Tx, row: &ControlRow) -> Done<()> {
         row.operation.as_str()
     ];
     tx.exec_one(people::SAVE_CONTROL, args, "control").await
+}
+
+async fn insert_float_move(tx: &mut Tx, row: &FloatMoveRow) -> Done<()> {
+    let key = row.id.bytes();
+    let reason = tx
+        .sealer
+        .seal(rows::float_moves::REASON, key, row.reason.as_bytes())?;
+    let decided = rows::float_moves::decided(&row.state);
+    let args = args![
+        row.id,
+        row.from,
+        row.to,
+        row.amount,
+        reason,
+        row.state.as_str(),
+        row.proposed_by,
+        row.proposed_at,
+        row.expires_at,
+        decided.0,
+        decided.1,
+        row.state.transaction(),
+        row.left,
+        row.returned,
+        row.arrived,
+        row.arrived_at,
+        row.alerted_at,
+        row.version
+    ];
+    tx.exec(float_moves::INSERT_FLOAT_MOVE, args)
+        .await
+        .map(drop)
+}
+
+async fn save_float_move(tx: &mut Tx, row: &FloatMoveRow) -> Done<()> {
+    let stored = row
+        .version
+        .checked_sub(1)
+        .ok_or_else(|| stale("float_move"))?;
+    let decided = rows::float_moves::decided(&row.state);
+    let args = args![
+        row.state.as_str(),
+        decided.0,
+        decided.1,
+        row.state.transaction(),
+        row.left,
+        row.returned,
+        row.arrived,
+        row.arrived_at,
+        row.alerted_at,
+        row.version,
+        row.id,
+        stored
+    ];
+    tx.exec_one(float_moves::SAVE_FLOAT_MOVE, args, "float_move")
+        .await
 }
 
 async fn put_setting(tx: &mut Tx, name: &str, value: &str) -> Done<()> {

@@ -258,6 +258,7 @@ id!(
     domain::ids::WebhookEndpointId,
     domain::ids::DeliveryId,
     domain::ids::ReconciliationId,
+    domain::ids::FloatMoveId,
     domain::ids::JobId,
     domain::ids::UserId
 );

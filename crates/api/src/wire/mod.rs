@@ -1,5 +1,6 @@
 //! The JSON that clients see: views of the use cases in the words of the API.
 
+pub mod float_move;
 pub mod live;
 pub mod operations;
 pub mod people;

@@ -167,7 +167,8 @@ impl From<&AuditRow> for AuditBody {
     }
 }
 
-/// The types of events. Of `suspense.resolved` and `alert.raised` operators alone hear.
+/// The types of events. Of `suspense.resolved`, `float_move.arrived` and `alert.raised` operators alone
+/// hear.
 pub enum EventTypeBody {}
 
 impl PartialSchema for EventTypeBody {
@@ -175,7 +176,7 @@ impl PartialSchema for EventTypeBody {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(
-                "Of `suspense.resolved` and `alert.raised` operators alone hear.",
+                "Of `suspense.resolved`, `float_move.arrived` and `alert.raised` operators alone hear.",
             ))
             .enum_values(Some(app::events::EVENT_TYPES.iter().copied()))
             .into()

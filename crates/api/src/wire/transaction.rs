@@ -28,6 +28,7 @@ pub struct TransactionBody {
     pub amount_cents: i64,
     /// The fee beside the amount.
     pub fee_cents: i64,
+    /// Zeros on the platform's own payments, as the wallet's.
     pub user_id: String,
     pub wallet_id: String,
     /// The gateway that carries or carried it: `efi` or `mercado_pago`.

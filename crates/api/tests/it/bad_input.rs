@@ -145,7 +145,7 @@ async fn what_is_not_built_is_refused_as_unknown() {
     });
     let answer = api.post("/v1/payouts", scheduled.to_string()).await;
     assert_eq!(answer.errors(), [("scheduled_for", "unknown_field")]);
-    for path in ["/v1/float-moves"] {
+    for path in ["/v1/exchange-rates"] {
         assert_eq!(
             api.post(path, "{}").await.status,
             StatusCode::NOT_FOUND,

@@ -386,6 +386,31 @@ impl Store for Shelf {
     ) -> Result<Vec<TransactionRecord>, StoreError> {
         Ok(Vec::new())
     }
+    async fn float_move(&self, _: FloatMoveId) -> Result<Option<FloatMoveRow>, StoreError> {
+        Ok(None)
+    }
+    async fn float_moves(
+        &self,
+        _: Option<FloatMoveId>,
+        _: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn float_moves_expected(
+        &self,
+        _: Gateway,
+        _: Money,
+        _: Moment,
+        _: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError> {
+        Err(absent())
+    }
+    async fn float_moves_in_transit(&self, _: u32) -> Result<Vec<FloatMoveRow>, StoreError> {
+        Err(absent())
+    }
+    async fn float_moves_lapsed(&self, _: Moment, _: u32) -> Result<Vec<FloatMoveRow>, StoreError> {
+        Err(absent())
+    }
     async fn proposals_of(&self, _: TransactionId) -> Result<Vec<ProposalRow>, StoreError> {
         Err(absent())
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::booking::{book, bookkeeping};
 use super::commits::{Passed, event_name, locked_record, locks, next_look};
 use super::ends::enter_review;
+use super::float;
 use super::knowledge::{self, Known};
 use super::transition::{Booking, Circumstances, EXECUTED_TWICE, News, Transition, transition};
 use crate::audit::{Audited, SYSTEM, audit};
@@ -289,6 +290,12 @@ impl AbsorbUnit<'_> {
 
     /// The float at that gateway is less by a payment that nobody owes us.
     fn lose(&mut self, record: &OutgoingRecord, gateway: Gateway) -> Result<Vec<Write>, Passed> {
+        if let Some(carried) = record.float_move()? {
+            // Our own money went twice where it was to go once: all of it is on its way.
+            let heading = self.heading(EXECUTED_TWICE);
+            let amount = record.row.amount;
+            return float::left_again(self.locked, carried, (heading, amount));
+        }
         let mut books = Books::new(&self.locked.wallets);
         let heading = self.heading(EXECUTED_TWICE);
         books
@@ -324,8 +331,9 @@ impl AbsorbUnit<'_> {
         }
         known.extend(new.iter().cloned());
         let total = money_of(known.iter().map(|item| item.cents).sum())?;
+        let carried = record.float_move()?;
         let mut books = Books::new(&self.locked.wallets);
-        for item in &new {
+        for item in new.iter().filter(|_| carried.is_none()) {
             let amount = money_of(item.cents)?;
             let booked = if paid {
                 let heading = self.heading("payout_returned");
@@ -345,6 +353,17 @@ impl AbsorbUnit<'_> {
         };
         let row = record.into_row(self.now, None);
         let mut writes = books.into_writes();
+        if let Some(carried) = carried {
+            let amount = money_of(new.iter().map(|item| item.cents).sum())?;
+            let heading = self.heading("float_returned");
+            let money = (heading, amount);
+            writes.extend(float::returned(
+                self.locked,
+                carried,
+                attempt.gateway,
+                money,
+            )?);
+        }
         writes.push(events::of_transaction(&mut self.ids, &row, event));
         writes.push(Write::SaveTransaction(row));
         Ok(Some(writes))

@@ -8,6 +8,7 @@ use domain::payout::Outgoing;
 use domain::time::Moment;
 
 use super::commits::Passed;
+use super::float;
 use super::transition::Booking;
 use crate::context::Ids;
 use crate::ledger::{BookingError, Books, Heading};
@@ -24,6 +25,10 @@ pub fn book(
     now: Moment,
     ids: &mut Ids,
 ) -> Result<Vec<Write>, Passed> {
+    if let Some(carried) = record.float_move()? {
+        let heading = float::heading(booking, record, (now, ids));
+        return float::book(locked, carried, booking, (heading, record.row.amount));
+    }
     let mut entry = Entry {
         locked,
         record,

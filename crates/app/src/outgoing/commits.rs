@@ -13,7 +13,7 @@ use crate::context::{App, CommitError, Decision, IdSeed, Settings};
 use crate::events;
 use crate::ports::gateway::PreparedRequest;
 use crate::ports::store::*;
-use crate::records::outgoing::OutgoingRecord;
+use crate::records::outgoing::{OutgoingRecord, float_move_id};
 use crate::sabotage::{self, Sabotage};
 
 /// Why a unit wrote nothing although nothing is wrong: the state it was meant for has passed.
@@ -50,11 +50,12 @@ pub struct Dispatch {
     pub routing: String,
 }
 
-pub(super) fn locks(row: &TransactionRow, lease: Option<Lease>) -> Locks {
+pub(crate) fn locks(row: &TransactionRow, lease: Option<Lease>) -> Locks {
     Locks {
-        wallets: vec![row.wallet_id],
+        wallets: row.wallet().into_iter().collect(),
         transactions: vec![row.id],
         lease,
+        float_moves: float_move_id(row).into_iter().collect(),
         ..Locks::default()
     }
 }

@@ -40,6 +40,14 @@ pub async fn reject(
     end_queued(app, found, lease, step, alert).await
 }
 
+/// Where the money of a payment that was not made is, for people.
+pub(super) fn given_back(row: &TransactionRow) -> &'static str {
+    match row.is_systems() {
+        true => "our money stayed where it was",
+        false => "the money is back in the wallet",
+    }
+}
+
 /// One commit that takes a queued payment to a failed end: rejected or cancelled.
 pub async fn end_queued(
     app: &App,
@@ -49,12 +57,7 @@ pub async fn end_queued(
     alert: Option<&'static str>,
 ) -> Result<(), CommitError<Passed>> {
     let (seed, id, version) = (app.ids(), found.row.id, found.row.version);
-    let mut locks = Locks {
-        wallets: vec![found.row.wallet_id],
-        transactions: vec![id],
-        lease,
-        ..Locks::default()
-    };
+    let mut locks = commits::locks(&found.row, lease);
     let record = OutgoingRecord::load(&found.row)?;
     if let (Some(gateway), Some(key)) = (found.row.gateway, record.facts.pay_in_key.clone()) {
         locks.pay_ins = vec![(gateway, key)];
@@ -198,8 +201,10 @@ pub async fn end_overdue(
             // It may have left before the database was restored: nothing is given back.
             return Err(CommitError::Refused(Passed::Moved));
         }
-        let message =
-            "the payment could not be sent in time; the money is back in the wallet".to_owned();
+        let message = format!(
+            "the payment could not be sent in time; {}",
+            given_back(&found.row)
+        );
         return reject(
             app,
             found,

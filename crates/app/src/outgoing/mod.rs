@@ -13,6 +13,7 @@ mod adopt;
 pub mod booking;
 pub mod commits;
 pub mod ends;
+mod float;
 pub mod knowledge;
 pub mod lookup;
 pub mod transition;
@@ -29,7 +30,7 @@ use domain::time::{Moment, Span};
 
 use self::absorb::{AbsorbContext, Absorbed, absorb};
 use self::commits::{Dispatch, Passed, open_first_send, open_resend};
-use self::ends::{end_overdue, finish, keep_watching, note_wait, reject, reschedule};
+use self::ends::{end_overdue, finish, given_back, keep_watching, note_wait, reject, reschedule};
 use self::knowledge::Known;
 use self::lookup::look_up;
 use crate::attempt_key::attempt_key;
@@ -170,7 +171,7 @@ impl Payment<'_> {
                 self.dispatch(gateway, &decision).await
             }
             Choice::Wait(reason) => self.wait(reason).await,
-            Choice::Reject(reason) => self.reject(rejection(reason)).await,
+            Choice::Reject(reason) => self.reject(rejection(reason, &self.found.row)).await,
         }
     }
 
@@ -186,7 +187,9 @@ impl Payment<'_> {
         let mut candidates = self.candidates(form, exhausted).await?;
         // People decided to pay again: where no other gateway is left, once more at the same one.
         if let Some(doubtful) = self.decided_retry_at()
-            && !candidates.iter().any(|c| c.capable && !c.exhausted)
+            && !candidates
+                .iter()
+                .any(|c| c.capable && !c.bound_elsewhere && !c.exhausted)
         {
             let others: Vec<Gateway> = exhausted
                 .iter()
@@ -207,10 +210,15 @@ impl Payment<'_> {
     ) -> Step<Vec<domain::routing::Candidate>> {
         let amount = self.found.row.amount;
         let (need, operation) = (Need::Payout, Operation::Payout);
-        let candidates = self
+        let mut candidates = self
             .app
             .candidates(need, operation, amount, Some(form), exhausted)
             .await?;
+        if let Some(carried) = self.record.float_move()? {
+            for candidate in &mut candidates {
+                candidate.bound_elsewhere = candidate.gateway != carried.from;
+            }
+        }
         Ok(candidates)
     }
 
@@ -735,15 +743,15 @@ const fn operation_of(kind: Outgoing) -> Operation {
     }
 }
 
-fn rejection(reason: RejectReason) -> Failure {
+fn rejection(reason: RejectReason, row: &TransactionRow) -> Failure {
     let message = match reason {
-        RejectReason::NoCapableGateway => "no gateway can carry this payment",
+        RejectReason::NoCapableGateway => "no gateway can carry this payment".to_owned(),
         RejectReason::AllGatewaysUnavailable => {
-            "no gateway could take the payment; the money is back in the wallet"
+            format!("no gateway could take the payment; {}", given_back(row))
         }
     };
     Failure {
         code: reason.as_str().to_owned(),
-        message: message.to_owned(),
+        message,
     }
 }

@@ -20,6 +20,9 @@ impl CreditUnit {
         known: &PayInRow,
         home: Home,
     ) -> Result<(Vec<Write>, Credited), StoreError> {
+        if let Some(moved) = home.moved {
+            return self.move_matched(locked, known, home, moved);
+        }
         let wallet = locked
             .wallets
             .get(&home.wallet)

@@ -3,11 +3,13 @@
 //! Webhook, poller, charge job and cancellation all bring what an authenticated lookup showed to
 //! [`App::credit`], which books it once however often it is brought. A pay-in is credited to the
 //! charge whose attempt it names, in any stage; one that names none of ours stands in suspense with
-//! an alert until its charge is known ([`matched`]). When a known pay-in shows more given back than
+//! an alert until its charge is known ([`matched`]), unless it is float of ours that has come from the
+//! other gateway ([`moved`]). When a known pay-in shows more given back than
 //! our own refunds explain, or a dispute, that is booked once too ([`taken`]). Each change is one
 //! commit with one event; what is brought is followed until nothing more changes.
 
 mod matched;
+mod moved;
 mod taken;
 
 use std::sync::Arc;
@@ -20,10 +22,11 @@ use domain::ids::{AlertId, JournalId, PayInId, TransactionId, WalletId};
 use domain::money::Money;
 use domain::status::Kind;
 
+use self::moved::Moved;
 use crate::charges::deadline;
 use crate::context::{App, CommitError, Decision, IdSeed, Ids, Settings};
 use crate::events;
-use crate::ledger::{BookingError, Books, Heading};
+use crate::ledger::{BookingError, Books, Heading, Owner};
 use crate::ports::gateway::{ObservedDispute, ObservedPayIn};
 use crate::ports::store::{
     AlertRow, AttemptRow, Locked, Locks, PayInRow, StoreError, TransactionRecord, TransactionRow,
@@ -41,7 +44,7 @@ const MOST_CHANGES: usize = 32;
 /// What a pay-in turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credited {
-    /// Booked to a charge now.
+    /// Booked to a charge, or as a float move that has arrived, now.
     New,
     /// Booked before; nothing has changed.
     Known,
@@ -53,7 +56,7 @@ pub enum Credited {
     Released,
     /// It names no charge of ours and was put into suspense now.
     Suspense,
-    /// It stood in suspense and was credited to its charge now.
+    /// It stood in suspense and was credited to its charge, or to its float move, now.
     Matched,
 }
 
@@ -64,6 +67,8 @@ struct Home {
     wallet: WalletId,
     /// The attempt that it paid, where that is known.
     attempt: Option<u32>,
+    /// It is the arrival of this float move, and no wallet's.
+    moved: Option<Moved>,
 }
 
 impl App {
@@ -110,6 +115,7 @@ impl App {
         let known = self.store.pay_in(gateway, &observed.key).await?;
         let credited = known.as_ref().and_then(Home::of_known);
         let home = match credited {
+            Some(home) if home.is_systems() => Some(self.arrived_before(home).await?),
             Some(home) => Some(home),
             // New, or in suspense: its charge may be known by now.
             None => self.home_of(gateway, observed).await?,
@@ -121,17 +127,23 @@ impl App {
             settings: self.settings.clone(),
             seed: self.ids(),
         };
+        let charge = home.filter(|home| home.moved.is_none());
+        let moved = home.and_then(|home| home.moved);
         let locks = Locks {
-            wallets: home.iter().map(|home| home.wallet).collect(),
-            transactions: home.iter().map(|home| home.transaction).collect(),
+            wallets: charge.iter().map(|home| home.wallet).collect(),
+            transactions: charge.iter().map(|home| home.transaction).collect(),
             pay_ins: vec![(gateway, observed.key.clone())],
+            float_moves: moved.iter().map(|moved| moved.id).collect(),
             ..Locks::default()
         };
         match self
             .commit("credit", locks, move |locked| unit.decide(locked))
             .await
         {
-            Ok(credited) => Ok(credited),
+            Ok(credited) => {
+                self.told_by_arrival(home, observed).await?;
+                Ok(credited)
+            }
             Err(CommitError::Refused(Ok(credited))) => Ok(credited),
             Err(CommitError::Refused(Err(error)) | CommitError::Store(error)) => Err(error),
         }
@@ -151,7 +163,7 @@ impl App {
             }
         }
         let Some(attempt) = attempt else {
-            return Ok(None);
+            return self.home_of_move(gateway, observed).await;
         };
         let record = self.store.transaction(attempt.transaction_id).await?;
         // A payout's reference on a pay-in is a coincidence or a fraud, never a charge.
@@ -160,11 +172,23 @@ impl App {
             transaction: record.row.id,
             wallet: record.row.wallet_id,
             attempt: Some(attempt.number),
+            moved: None,
         }))
     }
 }
 
 impl Home {
+    fn is_systems(self) -> bool {
+        self.wallet == WalletId::SYSTEM
+    }
+
+    fn owner(self) -> Owner {
+        match self.moved {
+            Some(_) => Owner::InTransit,
+            None => Owner::Wallet(self.wallet),
+        }
+    }
+
     fn place(self) -> (TransactionId, WalletId) {
         (self.transaction, self.wallet)
     }
@@ -175,6 +199,7 @@ impl Home {
             transaction,
             wallet,
             attempt: None,
+            moved: None,
         })
     }
 }
@@ -209,10 +234,13 @@ impl CreditUnit {
         locked: &Locked,
         known: &PayInRow,
     ) -> Result<(Vec<Write>, Credited), StoreError> {
-        let home = Home::of_known(known);
+        let mut home = Home::of_known(known);
         if home.is_some() && home.map(Home::place) != self.home.map(Home::place) {
             // It found its charge after the look: its wallet is not locked here.
             return Err(StoreError::Stale("pay_in"));
+        }
+        if home.is_some() {
+            home = self.home;
         }
         let taken = self.taken(locked, known, home)?;
         if let Some(change) = taken {
@@ -230,6 +258,9 @@ impl CreditUnit {
         let Some(home) = self.home else {
             return self.to_suspense("it names no charge of ours");
         };
+        if let Some(moved) = home.moved {
+            return self.move_arrived(locked, home, moved);
+        }
         let wallet = locked
             .wallets
             .get(&home.wallet)

@@ -10,7 +10,7 @@ use domain::money::Money;
 
 use super::{CreditUnit, Credited, Home, missing, unbookable};
 use crate::context::Ids;
-use crate::ledger::Books;
+use crate::ledger::{Books, Owner};
 use crate::ports::gateway::{ObservedDispute, ObservedPayIn};
 use crate::ports::store::{DisputeRow, Locked, PayInRow, StoreError, Write};
 use crate::sabotage::{self, Sabotage};
@@ -97,9 +97,10 @@ impl CreditUnit {
             }));
         }
         let heading = self.heading(&mut ids, "reversal", case.known.transaction_id);
-        let booked = match case.home {
-            Some(home) => books.reversal(heading, home.wallet, self.gateway, free),
-            None => books.suspense_reversal(heading, self.gateway, free),
+        let booked = match case.owner() {
+            Owner::Wallet(wallet) => books.reversal(heading, wallet, self.gateway, free),
+            Owner::Suspense => books.suspense_reversal(heading, self.gateway, free),
+            Owner::InTransit => books.arrival_reversal(heading, self.gateway, free),
         };
         booked.map_err(unbookable)?;
         let taken = Taken {
@@ -124,7 +125,7 @@ impl CreditUnit {
             pay_in_id: case.known.id,
             number,
             gateway: self.gateway,
-            wallet_id: case.owner(),
+            wallet_id: case.owner().wallet(),
             key: observed.key.clone(),
             dispute: Dispute::begun(amount, observed.seen_at),
             opened_at: self.seed.now,
@@ -229,10 +230,15 @@ impl CreditUnit {
         mut ids: Ids,
     ) -> Result<Change, StoreError> {
         let transaction = case.known.transaction_id;
-        let mut writes = vec![Write::SavePayIn(taken.row)];
+        let row = taken.row;
+        let mut writes = vec![Write::SavePayIn(row.clone())];
         writes.extend(taken.disputes);
         writes.extend(taken.books.into_writes());
-        if let Some(home) = case.home {
+        if let Some(moved) = case.home.and_then(|home| home.moved) {
+            let before = case.known.reversed.cents();
+            let taken = row.reversed.cents() - before;
+            writes.push(moved.arrived(case.locked, -taken, self.seed.now)?);
+        } else if let Some(home) = case.home {
             let found = case.locked.transactions.get(&home.transaction);
             let found = found.ok_or_else(missing("transactions"))?;
             writes.extend(self.tell(&found.row, taken.event, &mut ids)?);
@@ -259,8 +265,8 @@ impl<'a> Case<'a> {
         all.filter(move |row| row.pay_in_id == pay_in)
     }
 
-    fn owner(self) -> Option<domain::ids::WalletId> {
-        self.home.map(|home| home.wallet)
+    fn owner(self) -> Owner {
+        self.home.map_or(Owner::Suspense, Home::owner)
     }
 
     /// What of the pay-in is neither gone nor blocked.

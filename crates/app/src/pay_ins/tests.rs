@@ -39,6 +39,7 @@ fn home(charge: &ChargeRecord) -> Home {
         transaction: charge.row.id,
         wallet: charge.row.wallet_id,
         attempt: Some(1),
+        moved: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! data (marked *sealed*) are encrypted by the store at rest.
 
 use domain::dispute::Dispute;
+use domain::float_move::{FloatMoveState, Proposal};
 use domain::gateway::{Gateway, Operation};
 use domain::ids::*;
 use domain::ledger::Account;
@@ -84,6 +85,7 @@ pub struct Idempotency {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionRow {
     pub id: TransactionId,
+    /// [`WalletId::SYSTEM`] and [`UserId::SYSTEM`] for the platform's own.
     pub wallet_id: WalletId,
     pub user_id: UserId,
     pub kind: Kind,
@@ -111,6 +113,18 @@ pub struct TransactionRow {
     pub facts: String,
     /// The facts with personal data (description, payee, keys, BR Code, metadata), JSON; sealed.
     pub private: String,
+}
+
+impl TransactionRow {
+    /// Whether it is the platform's own, so that no wallet stands behind it.
+    pub fn is_systems(&self) -> bool {
+        self.wallet_id == WalletId::SYSTEM
+    }
+
+    /// The wallet whose money it moves.
+    pub fn wallet(&self) -> Option<WalletId> {
+        Some(self.wallet_id).filter(|_| !self.is_systems())
+    }
 }
 
 /// One gateway's go at a transaction. `UNIQUE(transaction_id, number)`, `UNIQUE(transaction_id,
@@ -209,6 +223,7 @@ pub struct PayInRow {
     pub key: String,
     /// `None`: it stands in `suspense`.
     pub transaction_id: Option<TransactionId>,
+    /// [`WalletId::SYSTEM`]: a float move has arrived by it.
     pub wallet_id: Option<WalletId>,
     pub amount: Money,
     pub fee: Money,
@@ -420,6 +435,49 @@ impl ReconciliationState {
         ]
         .into_iter()
         .find(|state| state.as_str() == text)
+    }
+}
+
+/// Our own money on its way from one gateway to the other, from its proposal on.
+///
+/// `left`, `returned` and `arrived` are what is booked of it; what is left of `left` is in transit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloatMoveRow {
+    pub id: FloatMoveId,
+    pub from: Gateway,
+    pub to: Gateway,
+    pub amount: Money,
+    /// Sealed.
+    pub reason: String,
+    pub state: FloatMoveState,
+    pub proposed_by: UserId,
+    pub proposed_at: Moment,
+    pub expires_at: Moment,
+    /// Left the source, every execution counted.
+    pub left: Money,
+    /// Came back to the source.
+    pub returned: Money,
+    /// Reached the target, less what was taken back there.
+    pub arrived: Money,
+    /// When the last of it did.
+    pub arrived_at: Option<Moment>,
+    /// When people were told that it is late.
+    pub alerted_at: Option<Moment>,
+    /// Every change is compare-and-set on it.
+    pub version: u64,
+}
+
+impl FloatMoveRow {
+    pub fn proposal(&self) -> Proposal {
+        Proposal {
+            proposed_by: self.proposed_by,
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// In centavos; negative while more has arrived than is known to have left.
+    pub fn in_transit(&self) -> i64 {
+        self.left.cents() - self.returned.cents() - self.arrived.cents()
     }
 }
 

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use domain::gateway::Gateway;
 use domain::ids::*;
 use domain::ledger::Account;
+use domain::money::Money;
 use domain::status::{Kind, Status};
 use domain::time::{Moment, Span};
 
@@ -41,6 +42,8 @@ pub struct Locks {
     pub settings: Vec<String>,
     /// Read after the transactions, whose locks order every change of them.
     pub proposals: Vec<ProposalId>,
+    /// After the proposals, by id.
+    pub float_moves: Vec<FloatMoveId>,
     /// Taken last.
     pub outbound: OutboundLocks,
     /// All rows of [`Store::controls`], under lock.
@@ -60,6 +63,7 @@ pub struct Locked {
     pub job: Option<JobRow>,
     pub settings: BTreeMap<String, String>,
     pub proposals: BTreeMap<ProposalId, ProposalRow>,
+    pub float_moves: BTreeMap<FloatMoveId, FloatMoveRow>,
     pub outbound: OutboundLocked,
     /// By gateway and operation; empty unless asked for.
     pub controls: Vec<ControlRow>,
@@ -161,6 +165,9 @@ pub enum Write {
     InsertReconciliation(ReconciliationRow),
     /// Its state, end and result, only while it has not ended.
     SaveReconciliation(ReconciliationRow),
+    InsertFloatMove(FloatMoveRow),
+    /// Compare-and-set on `version`, like transactions: all but what the proposal said.
+    SaveFloatMove(FloatMoveRow),
 }
 
 pub type Answer = Box<dyn Any + Send>;
@@ -428,6 +435,30 @@ pub trait Store: Send + Sync + 'static {
         &self,
         id: ReconciliationId,
     ) -> Result<Option<ReconciliationRow>, StoreError>;
+    async fn float_move(&self, id: FloatMoveId) -> Result<Option<FloatMoveRow>, StoreError>;
+    /// Older than this one, newest first.
+    async fn float_moves(
+        &self,
+        before: Option<FloatMoveId>,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError>;
+    /// Approved moves of this amount to this gateway, decided since, oldest first: what arrives may
+    /// be one of them, also of those that have arrived.
+    async fn float_moves_expected(
+        &self,
+        to: Gateway,
+        amount: Money,
+        since: Moment,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError>;
+    /// Approved moves of which not exactly what left has come back or arrived, oldest first.
+    async fn float_moves_in_transit(&self, limit: u32) -> Result<Vec<FloatMoveRow>, StoreError>;
+    /// Proposals whose time is over, oldest first.
+    async fn float_moves_lapsed(
+        &self,
+        now: Moment,
+        limit: u32,
+    ) -> Result<Vec<FloatMoveRow>, StoreError>;
     /// The natural balance of a system account.
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError>;
 
@@ -443,7 +474,8 @@ pub trait Store: Send + Sync + 'static {
     /// Natural balances of all system accounts.
     async fn system_balances(&self) -> Result<BTreeMap<String, i64>, StoreError>;
     /// What the tables say that system accounts hold: `suspense.efi` …, the rows in suspense;
-    /// `float_blocked.efi` …, the open disputes. Accounts without rows are absent.
+    /// `float_blocked.efi` …, the open disputes; `in_transit`, the float moves. Accounts without rows
+    /// are absent.
     async fn open_totals(&self) -> Result<BTreeMap<String, i64>, StoreError>;
     /// Number of journals, entries, transactions.
     async fn totals(&self) -> Result<Totals, StoreError>;

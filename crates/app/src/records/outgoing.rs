@@ -1,7 +1,8 @@
 //! Payouts and refunds as rows.
 
 use domain::dispatch::{AttemptOutcome, FailoverLicence, judge};
-use domain::ids::{PayInId, UserId};
+use domain::gateway::Gateway;
+use domain::ids::{FloatMoveId, PayInId, UserId};
 use domain::limits::Windows;
 use domain::money::Money;
 use domain::outcome::{
@@ -47,9 +48,40 @@ pub struct OutgoingFacts {
     /// What two people decided about it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided: Option<StoredDecided>,
+    /// Of the platform's own payout: the move of our money that it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_move: Option<StoredFloatMove>,
     /// Money of executions besides the one that counts that came back to us.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recovered: Vec<StoredReturn>,
+}
+
+/// A float move, as its payout knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFloatMove {
+    /// `fmv_…`
+    pub id: String,
+    pub from: String,
+    pub to: String,
+}
+
+/// The same, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CarriedMove {
+    pub id: FloatMoveId,
+    /// The one gateway that it may leave through.
+    pub from: Gateway,
+    pub to: Gateway,
+}
+
+/// The float move that the platform's own payout carries, for its lock.
+pub fn float_move_id(row: &TransactionRow) -> Option<FloatMoveId> {
+    if !row.is_systems() {
+        return None;
+    }
+    let facts: OutgoingFacts = read(row, "facts", &row.facts).ok()?;
+    FloatMoveId::parse(&facts.float_move?.id).ok()
 }
 
 /// A decision of two people.
@@ -170,6 +202,27 @@ impl OutgoingRecord {
         Windows {
             day: self.facts.day,
             night: self.facts.night,
+        }
+    }
+
+    /// The float move that it carries; a platform payout without one cannot be read.
+    pub fn float_move(&self) -> Result<Option<CarriedMove>, StoreError> {
+        let Some(stored) = &self.facts.float_move else {
+            return match self.row.is_systems() {
+                true => Err(corrupt(&self.row, "facts", "no float move")),
+                false => Ok(None),
+            };
+        };
+        let carried = || {
+            Some(CarriedMove {
+                id: FloatMoveId::parse(&stored.id).ok()?,
+                from: Gateway::parse(&stored.from)?,
+                to: Gateway::parse(&stored.to)?,
+            })
+        };
+        match carried() {
+            Some(carried) => Ok(Some(carried)),
+            None => Err(corrupt(&self.row, "facts", "an unreadable float move")),
         }
     }
 
@@ -539,6 +592,34 @@ pub fn judge_stored(attempt: &AttemptRecord) -> Option<AttemptOutcome> {
     }
     crate::sabotage::misread(&mut verdicts, &mut evidence);
     Some(judge(&verdicts, &evidence))
+}
+
+/// The end-to-end ids that the gateway told of this attempt, in its answers or lookups.
+pub fn end_to_end_ids(attempt: &AttemptRecord) -> impl Iterator<Item = String> {
+    let sends =
+        attempt
+            .sends
+            .iter()
+            .filter_map(|send| match parse_verdict(send.verdict.as_deref()?)? {
+                SendVerdict::Settled(execution) => execution.end_to_end_id,
+                SendVerdict::Accepted(acceptance) => acceptance.end_to_end_id,
+                SendVerdict::NotDone(_) | SendVerdict::NeverSent(_) | SendVerdict::Unknown(_) => {
+                    None
+                }
+            });
+    let looks = attempt
+        .evidence
+        .iter()
+        .filter_map(|row| serde_json::from_str(&row.body).ok())
+        .filter_map(|seen| match seen {
+            StoredEvidence::Settled { end_to_end_id, .. }
+            | StoredEvidence::InProgress { end_to_end_id, .. } => end_to_end_id,
+            StoredEvidence::Refused { .. }
+            | StoredEvidence::NotFound
+            | StoredEvidence::Unclear { .. }
+            | StoredEvidence::LateAnswer { .. } => None,
+        });
+    sends.chain(looks)
 }
 
 /// The last attempt besides this one that is not proven not done: what a retry went past. While

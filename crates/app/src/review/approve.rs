@@ -11,7 +11,7 @@ use crate::commands::{Caller, ReviewRefusal};
 use crate::context::{App, CommitError, Decision, IdSeed, Ids, Settings};
 use crate::events;
 use crate::outgoing::booking::book;
-use crate::outgoing::commits::{Passed, event_name};
+use crate::outgoing::commits::{self, Passed, event_name};
 use crate::outgoing::transition::Booking;
 use crate::payouts::ensured_job;
 use crate::ports::store::{
@@ -51,10 +51,8 @@ impl App {
             seed: self.ids(),
         };
         let mut locks = Locks {
-            wallets: vec![found.row.wallet_id],
-            transactions: vec![id],
             proposals: vec![proposal],
-            ..Locks::default()
+            ..commits::locks(&found.row, None)
         };
         let pay_in_key = OutgoingRecord::load(&found.row)?.facts.pay_in_key;
         locks.pay_ins = found.row.gateway.zip(pay_in_key).into_iter().collect();

@@ -304,6 +304,20 @@ async fn check_gateways(config: &Config, real: &RealGateways, findings: &mut Fin
             "MERCADOPAGO_SIGNING_KEY is not set: production refuses unsigned payouts",
         );
     }
+    if real.mercado_pago.pix_key.is_none() {
+        findings.add(
+            "float moves",
+            State::Warning,
+            "MERCADOPAGO_PIX_KEY is not set: no float can be moved to mercado_pago",
+        );
+    }
+    if real.account_holder.is_none() {
+        findings.add(
+            "float moves",
+            State::Warning,
+            "ACCOUNT_HOLDER_TAX_ID is not set: no float can be moved out of mercado_pago",
+        );
+    }
     if real
         .mercado_pago
         .access_token

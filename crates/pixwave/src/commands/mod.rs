@@ -5,6 +5,7 @@ pub mod check;
 pub mod dispatch;
 pub mod doctor;
 pub mod explain;
+pub mod float;
 pub mod gateway;
 pub mod health;
 pub mod key;

@@ -44,6 +44,7 @@ pub(super) fn read(variables: &Variables<'_>, http: &HttpLimits) -> Settings {
         in_doubt_deadline: span("IN_DOUBT_DEADLINE").unwrap_or(standard.in_doubt_deadline),
         creating_deadline: span("CREATING_DEADLINE").unwrap_or(standard.creating_deadline),
         float_wait: span("FLOAT_WAIT").unwrap_or(standard.float_wait),
+        float_arrival_wait: span("FLOAT_ARRIVAL_WAIT").unwrap_or(standard.float_arrival_wait),
         max_in_doubt: money("MAX_IN_DOUBT_CENTS").unwrap_or(standard.max_in_doubt),
         default_limits: Limits {
             per_transaction: money("LIMIT_PER_TRANSACTION_CENTS").unwrap_or(limits.per_transaction),

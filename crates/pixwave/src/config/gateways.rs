@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::pix::key::PixKey;
+use domain::tax_id::TaxId;
 use gateways::{CertificateSource, HttpLimits, PayoutApi, SigningKey, certificate_facts};
 use secrecy::SecretString;
 
@@ -44,6 +46,8 @@ pub struct SandboxPorts {
 pub struct RealGateways {
     pub efi: Efi,
     pub mercado_pago: MercadoPago,
+    /// Who holds the accounts at both.
+    pub account_holder: Option<TaxId>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +67,8 @@ pub struct MercadoPago {
     pub webhook_secret: SecretString,
     pub payout_api: PayoutApi,
     pub signing_key: Option<SigningKey>,
+    /// Our own key there, to which float moves are paid.
+    pub pix_key: Option<PixKey>,
 }
 
 pub(super) fn read(variables: &Variables<'_>) -> Gateways {
@@ -72,15 +78,21 @@ pub(super) fn read(variables: &Variables<'_>) -> Gateways {
     };
     let efi = EfiParts::read(variables);
     let mercado_pago = MercadoPagoParts::read(variables);
+    let holder = "a CPF or CNPJ";
+    let account_holder = variables.parsed("ACCOUNT_HOLDER_TAX_ID", holder, |text| {
+        TaxId::parse(text).ok()
+    });
     if !efi.is_any_set() && !mercado_pago.is_any_set() {
         return Gateways::Sandbox(ports);
     }
     let efi = efi.complete(variables);
     let mercado_pago = mercado_pago.complete(variables);
     match (efi, mercado_pago) {
-        (Some(efi), Some(mercado_pago)) => {
-            Gateways::Real(Box::new(RealGateways { efi, mercado_pago }))
-        }
+        (Some(efi), Some(mercado_pago)) => Gateways::Real(Box::new(RealGateways {
+            efi,
+            mercado_pago,
+            account_holder,
+        })),
         // What is missing has been complained of, so nobody gets to see this.
         _ => Gateways::Sandbox(ports),
     }
@@ -181,6 +193,7 @@ struct MercadoPagoParts {
     webhook_secret: Option<SecretString>,
     payout_api: Option<PayoutApi>,
     signing_key: Option<SigningKey>,
+    pix_key: Option<PixKey>,
 }
 
 impl MercadoPagoParts {
@@ -197,6 +210,9 @@ impl MercadoPagoParts {
                 "an Ed25519 private key as PKCS#8 PEM, or the base64 of its 32-byte seed",
                 signing_key,
             ),
+            pix_key: variables.parsed("MERCADOPAGO_PIX_KEY", "a PIX key", |text| {
+                PixKey::recognize(text).ok()
+            }),
         }
     }
 
@@ -213,6 +229,7 @@ impl MercadoPagoParts {
             webhook_secret: webhook_secret?,
             payout_api: self.payout_api.unwrap_or_default(),
             signing_key: self.signing_key,
+            pix_key: self.pix_key,
         })
     }
 }

@@ -315,6 +315,14 @@ impl TestApp {
         }
     }
 
+    /// The same, when the server is in this process.
+    pub fn app_here(&self) -> Option<&App> {
+        match &self.server {
+            Server::Here(running) => Some(&running.app),
+            Server::Apart(_) | Server::Stopped => None,
+        }
+    }
+
     /// The link to Redis of [`TestApp::with_redis`].
     pub fn redis(&self) -> std::sync::Arc<platform::Link> {
         match &self.server {

@@ -49,6 +49,7 @@ mod dispatch;
 mod disputes;
 mod faults;
 mod fleet;
+mod float_moves;
 mod gateway_watch;
 mod harness;
 mod invariants;

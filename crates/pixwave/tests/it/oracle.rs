@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::wait_until;
 
 use crate::client::{cents, string};
@@ -22,6 +22,7 @@ pub async fn judge(app: &TestApp) {
     for person in app.people() {
         transactions.extend(told(app, &person).await);
     }
+    transactions.extend(told_of_float(app).await);
     at_most_one_settlement(app, &transactions).await;
     sends_are_requests(app, &transactions).await;
     credited_once(app).await;
@@ -37,6 +38,53 @@ async fn told(app: &TestApp, person: &Person) -> Vec<Told> {
         all.push(Told { body, attempts });
     }
     all
+}
+
+/// The platform's own payouts, which operators see.
+async fn told_of_float(app: &TestApp) -> Vec<Told> {
+    let operator = app.operator().await;
+    let moves = app.get("/v1/float-moves?limit=200").by(&operator).await;
+    let mut all = Vec::new();
+    for moved in moves.list() {
+        let Some(id) = moved["transaction_id"].as_str() else {
+            continue;
+        };
+        let path = format!("/v1/transactions/{id}");
+        let body = app.get(&path).by(&operator).await.body;
+        let attempts = app.get(&format!("{path}/attempts")).by(&operator).await;
+        all.push(Told {
+            body,
+            attempts: attempts.list(),
+        });
+    }
+    all
+}
+
+/// What arrived and is no charge's: float of ours, or a stranger's.
+async fn told_beside_charges(app: &TestApp) -> Vec<Value> {
+    let Some(app) = app.app_here() else {
+        return Vec::new();
+    };
+    let since = domain::time::Moment::default();
+    let mut rows = app
+        .store
+        .suspense(since, None, 200)
+        .await
+        .expect("suspense");
+    for view in app.float_moves(None, 200).await.expect("float moves") {
+        if let Some(payout) = view.row.state.transaction() {
+            let found = app.store.transaction(payout).await.expect("a payout");
+            rows.extend(found.expect("it exists").pay_ins);
+        }
+    }
+    let told = rows.iter().map(|row| {
+        json!({
+            "gateway": row.gateway.as_str(),
+            "amount_cents": row.amount.cents(),
+            "fee_cents": row.fee.cents(),
+        })
+    });
+    told.collect()
 }
 
 /// Promise 1, and that the told status is the real one.
@@ -138,7 +186,7 @@ async fn credited_once(app: &TestApp) {
             .filter(|entry| entry["kind"] == "received"),
     );
     wait_until("every pay-in to be credited", LIMIT, || async {
-        let mut told = Vec::new();
+        let mut told = told_beside_charges(app).await;
         for person in app.people() {
             for body in app.transactions(&person).await {
                 if body["kind"] == "charge" {

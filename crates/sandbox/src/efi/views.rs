@@ -84,6 +84,11 @@ fn add_extras(state: &State, pix: &ReceivedPix, body: &mut Value) {
 /// A received Pix of `GET /v2/pix`.
 pub fn received(state: &State, pix: &ReceivedPix, with_bank: bool) -> Value {
     let mut body = pix_base(pix);
+    if pix.txid.is_none() {
+        // API Pix shows who paid; of what pays no charge the payer is all there is to know it by.
+        let (name, number) = masked(&pix.payer.tax_id);
+        body["pagador"] = json!({"nome": pix.payer.name, name: number});
+    }
     add_extras(state, pix, &mut body);
     body["chave"] = json!(pix.key);
     if with_bank {

@@ -11,6 +11,7 @@ use http::Method;
 use serde_json::Value;
 
 pub use intents::SIGNING_SEED;
+pub use payments::next_id as next_payment_id;
 
 use crate::{
     core::Core,

@@ -103,12 +103,7 @@ fn read_body(state: &State, body: &Value) -> Result<Payment, Reply> {
             "Collector user without key enabled for QR render",
         ));
     }
-    let id = state
-        .book
-        .payments
-        .keys()
-        .next_back()
-        .map_or(FIRST_ID, |last| last + 1);
+    let id = next_id(state);
     let payer = json!({
         "id": "1318000099", "email": null, "type": "customer",
         "first_name": null, "last_name": null,
@@ -140,6 +135,12 @@ fn read_body(state: &State, body: &Value) -> Result<Payment, Reply> {
         charged_back_cents: 0,
         dispute: None,
     })
+}
+
+/// Ids follow one another, whatever the payment is.
+pub fn next_id(state: &State) -> i64 {
+    let last = state.book.payments.keys().next_back();
+    last.map_or(FIRST_ID, |last| last + 1)
 }
 
 fn check_identification(payer: &Value) -> Result<(), Reply> {

@@ -92,14 +92,16 @@ pub fn payment(of: &Payment) -> Value {
 
 fn interaction(of: &Payment) -> Value {
     let payer = of.paid_by.as_ref();
+    // Money to the bare key came by no code.
+    let code = Some(&of.br_code).filter(|code| !code.is_empty());
     json!({
         "type": "PIX",
         "sub_type": null,
         "application_data": {"name": null, "version": null},
         "location": {},
         "transaction_data": {
-            "qr_code": of.br_code,
-            "qr_code_base64": qr::png_base64(&of.br_code),
+            "qr_code": code,
+            "qr_code_base64": code.and_then(|code| qr::png_base64(code)),
             "ticket_url": format!("https://www.mercadopago.com.br/payments/{}/ticket", of.id),
             "bank_transfer_id": null,
             "transaction_id": of.end_to_end_id,

@@ -25,6 +25,7 @@ pub fn return_send(state: &mut State, id_envio: &str, cents: i64) -> Option<Stri
     if cents < 1 || back + cents > send.cents {
         return None;
     }
+    take_from_ours(state, &send.end_to_end_id, cents)?;
     let now = state.now;
     let rtr_id = state.ids.return_id(PAYER_ISPB, now);
     send.returns.push(Return {
@@ -55,6 +56,8 @@ pub fn return_intent(state: &mut State, id: &str, cents: i64) -> Option<String> 
     if cents < 1 || intent.returned() + cents > intent.cents {
         return None;
     }
+    let end_to_end_id = intent.end_to_end_id.clone()?;
+    take_from_ours(state, &end_to_end_id, cents)?;
     let now = state.now;
     let rtr_id = state.ids.return_id(PAYER_ISPB, now);
     intent.returns.push(Return {
@@ -78,6 +81,20 @@ pub fn return_intent(state: &mut State, id: &str, cents: i64) -> Option<String> 
     events::intent_updated(state, &intent);
     state.put(Record::Intent(Box::new(intent)));
     Some(rtr_id)
+}
+
+/// Where the payee is the account itself, at the other gateway, the money leaves it there. `None`:
+/// it holds no more of that Pix.
+fn take_from_ours(state: &mut State, end_to_end_id: &str, cents: i64) -> Option<()> {
+    if state.book.received.contains_key(end_to_end_id) {
+        return reverse_pix(state, end_to_end_id, Some(cents)).map(drop);
+    }
+    let mut payments = state.book.payments.values();
+    let paid = payments.find(|payment| payment.end_to_end_id.as_deref() == Some(end_to_end_id));
+    let Some(id) = paid.map(|payment| payment.id) else {
+        return Some(());
+    };
+    reverse_payment(state, id, Some(cents), Reversal::Refund).map(drop)
 }
 
 fn execute_return(

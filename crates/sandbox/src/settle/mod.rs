@@ -4,12 +4,14 @@
 //! received money is taken back. Each ends in at most one ledger entry, through
 //! [`State::execute`], together with the new state of the record and its webhook.
 
+mod arrival;
 mod back;
 mod charge;
 mod dispute;
 mod payout;
 mod refund;
 
+pub use arrival::{Receipt, receive};
 pub use back::{Reversal, return_intent, return_send, reverse};
 pub use charge::{NotPayable, Payment, find_charge, pay, payable};
 pub use dispute::{Dispute, DisputeStep, dispute};

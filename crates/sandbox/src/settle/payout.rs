@@ -1,6 +1,10 @@
 //! Accepted payouts reaching their end.
 
-use super::{Payment, pay, payable};
+use super::{
+    Payment,
+    arrival::{Receipt, account_holder, receive},
+    pay, payable,
+};
 use crate::{
     config::GatewayName,
     events,
@@ -8,7 +12,7 @@ use crate::{
     ledger::EntryKind,
     state::{
         Movement, Record, State, Task,
-        efi::{Payer, Refusal, Send, SendStatus},
+        efi::{Refusal, Send, SendStatus},
     },
 };
 
@@ -41,10 +45,28 @@ pub fn send(state: &mut State, id_envio: &str) {
             fee_cents: 0,
         });
         pay_its_charge(state, &send);
+        // What pays a charge has arrived with it.
+        let bare = send.payee["chave"].as_str().filter(|_| send.pays.is_none());
+        if let Some(key) = bare {
+            let how = Receipt::of_payout(GatewayName::Efi, send.cents, &send.end_to_end_id);
+            arrive(state, key, how, send.info.clone());
+        }
     }
     events::efi_sent(state, &send);
     plan_homologation_returns(state, &send);
     state.put(Record::Send(Box::new(send)));
+}
+
+/// A payout to the account's own key at the other gateway is money received there.
+fn arrive(state: &mut State, key: &str, how: Receipt, info: Option<String>) {
+    let at = if key == state.collector_key {
+        GatewayName::MercadoPago
+    } else if state.is_own_key(key) {
+        GatewayName::Efi
+    } else {
+        return;
+    };
+    receive(state, at, Receipt { info, ..how });
 }
 
 /// A QR code may have been paid, removed or expired since the send was accepted (SPI code BE17).
@@ -64,11 +86,7 @@ fn pay_its_charge(state: &mut State, send: &Send) {
     let mut how = Payment::plain();
     how.cents = Some(send.cents);
     how.end_to_end_id = Some(send.end_to_end_id.clone());
-    how.payer = Payer {
-        name: "Titular da Conta".to_owned(),
-        tax_id: "11222333000181".to_owned(),
-        ispb: EFI_ISPB.to_owned(),
-    };
+    how.payer = account_holder(EFI_ISPB);
     how.info.clone_from(&send.info);
     // `refuse_charge` has just seen that it is payable, under the same lock.
     let _ = pay(state, charge, how);
@@ -120,11 +138,15 @@ pub fn intent(state: &mut State, id: &str) {
             kind: EntryKind::Sent,
             cents: intent.cents,
             reference: intent.external_reference.clone(),
-            end_to_end_id,
+            end_to_end_id: end_to_end_id.clone(),
             original: None,
             key: None,
             fee_cents: 0,
         });
+        if let Some(key) = intent.destination["chave"]["value"].as_str() {
+            let how = Receipt::of_payout(GatewayName::MercadoPago, intent.cents, &end_to_end_id);
+            arrive(state, key, how, None);
+        }
     }
     events::intent_updated(state, &intent);
     state.put(Record::Intent(Box::new(intent)));

@@ -12,6 +12,7 @@ mod efi_charges;
 mod efi_payouts;
 mod faults;
 mod mercado_pago;
+mod own_keys;
 mod persistence;
 mod transport;
 mod webhooks;

@@ -110,6 +110,21 @@ const RULES: &[(&str, &str, &Sql)] = &[
         "centavos in suspense that are matched",
         check::SUSPENSE_LEFT,
     ),
+    (
+        "float_moves.entries",
+        "centavos in transit by the move's own count",
+        check::FLOAT_MOVE_DRIFT,
+    ),
+    (
+        "float_moves.transaction",
+        "centavos without their payout",
+        check::FLOAT_MOVE_ORPHAN,
+    ),
+    (
+        "float_moves.decided",
+        "centavos of the platform's own that two people did not decide",
+        check::UNDECIDED_PAYOUT,
+    ),
     ("pay_ins.key", "pay-ins with one key", check::SAME_PAY_IN),
     (
         "attempts.key",
@@ -260,6 +275,9 @@ pub(crate) async fn open_totals(tx: &mut Tx) -> Done<BTreeMap<String, i64>> {
     }
     for (gateway, cents) in many(tx, check::BLOCKED_FLOAT, args![], read).await? {
         totals.insert(Account::GatewayFloat(gateway, Float::Blocked).code(), cents);
+    }
+    if let Some(cents) = tx.int(check::IN_TRANSIT, args![]).await? {
+        totals.insert(Account::InTransit.code(), cents);
     }
     Ok(totals)
 }

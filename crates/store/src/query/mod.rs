@@ -1,6 +1,7 @@
 //! The read-only queries, as functions over one connection.
 
 pub(crate) mod check;
+pub(crate) mod float_moves;
 pub(crate) mod ledger;
 pub(crate) mod people;
 pub(crate) mod queue;

@@ -9,6 +9,7 @@
 //! SUM (MySQL would answer DECIMAL), and column lists that are read in their order by `rows`.
 
 pub(crate) mod check;
+pub(crate) mod float_moves;
 pub(crate) mod ledger;
 pub(crate) mod outbound;
 pub(crate) mod people;
@@ -60,6 +61,7 @@ pub fn all() -> impl Iterator<Item = &'static Sql> {
         transactions::ALL,
         queue::ALL,
         outbound::ALL,
+        float_moves::ALL,
         check::ALL,
         schema::ALL,
     ]

@@ -140,6 +140,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            "DROP TABLE float_moves",
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -154,7 +155,14 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         assert_eq!(
             report.applied,
             [
-                "money", "review", "disputes", "webhooks", "controls", "sessions", "console"
+                "money",
+                "review",
+                "disputes",
+                "webhooks",
+                "controls",
+                "sessions",
+                "console",
+                "float_moves"
             ]
         );
         // As if it had been killed in the middle of the last one, too.
@@ -170,6 +178,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            "DROP TABLE float_moves",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -181,7 +190,13 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             (
                 1,
                 vec![
-                    "review", "disputes", "webhooks", "controls", "sessions", "console"
+                    "review",
+                    "disputes",
+                    "webhooks",
+                    "controls",
+                    "sessions",
+                    "console",
+                    "float_moves"
                 ]
             )
         );
@@ -191,6 +206,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            "DROP TABLE float_moves",
             "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
             "DROP TABLE reconciliations",
             "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
@@ -198,7 +214,10 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             connection.query_drop(statement).await.unwrap();
         }
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied, ["controls", "sessions", "console"]);
+        assert_eq!(
+            report.applied,
+            ["controls", "sessions", "console", "float_moves"]
+        );
         let store = open(&config, keyring()).await.unwrap();
         assert_eq!(store.controls().await.unwrap().len(), 6);
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

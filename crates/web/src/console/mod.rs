@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod chart;
+mod float;
 mod jobs;
 pub mod judged;
 mod overview;
@@ -41,6 +42,11 @@ pub fn routes() -> Router<Web> {
             "/console/revisoes/{id}/aprovar/{proposal}",
             get(reviews::confirm).post(reviews::approve),
         )
+        .route("/console/saldos", get(float::list))
+        .route("/console/saldos/propor", post(float::propose))
+        .route("/console/saldos/{id}", get(float::show))
+        .route("/console/saldos/{id}/aprovar", post(float::approve))
+        .route("/console/saldos/{id}/recusar", post(float::decline))
         .route("/console/alertas", get(alerts::show))
         .route("/console/trabalhos", get(jobs::show))
         .route("/console/trabalhos/{id}/retomar", post(jobs::retry))

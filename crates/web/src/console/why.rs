@@ -334,6 +334,7 @@ mod tests {
         let candidate = |gateway: &str, circuit: &str| StoredCandidate {
             gateway: gateway.into(),
             capable: true,
+            bound_elsewhere: false,
             paused: false,
             exhausted: false,
             circuit: circuit.into(),

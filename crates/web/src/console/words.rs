@@ -134,6 +134,7 @@ pub fn rule(name: &str, gateway: Gateway, t: &Texts) -> String {
         "primary" => c.rule_primary,
         "fallback" => c.rule_fallback,
         "only_capable" => c.rule_only,
+        "bound" => c.rule_bound,
         "last_resort" => c.rule_last_resort,
         other => return fill(c.rule_other, &[gateway_name(gateway), other]),
     };
@@ -145,6 +146,7 @@ pub fn candidate(stored: &StoredCandidate, t: &Texts) -> String {
     let c = &t.console;
     let facts = [
         (!stored.capable, c.stood_incapable),
+        (stored.bound_elsewhere, c.stood_elsewhere),
         (stored.exhausted, c.stood_exhausted),
         (stored.paused, c.stood_paused),
         (stored.float_short, c.stood_short),
@@ -210,7 +212,9 @@ pub fn check(rule: &'static str, t: &Texts) -> &'static str {
             c.check_entries
         }
         "no suspense account is below zero" => c.check_suspense,
-        "suspense and what gateways keep from us equal their rows" => c.check_rows,
+        "suspense, float in transit and what gateways keep from us equal their rows" => {
+            c.check_rows
+        }
         "no row breaks a rule of the schema that only a query can see" => c.check_schema,
         "nothing is pending past its maximum age" => c.check_pending,
         "every exception from the proofs was decided by two people" => c.check_exceptions,
@@ -286,6 +290,7 @@ mod tests {
         let stored = StoredCandidate {
             gateway: "efi".into(),
             capable: true,
+            bound_elsewhere: false,
             paused: false,
             exhausted: false,
             circuit: "closed".into(),

@@ -49,7 +49,7 @@ catalogue! {
         check_blocked: "O dinheiro bloqueado é o das disputas abertas" | "Money blocked equals the open disputes";
         check_entries: "Os lançamentos de cada carteira são numerados sem falhas, com saldo corrente" | "Every wallet’s entries are numbered without a gap and carry the running balance";
         check_suspense: "Nenhuma conta transitória é negativa" | "No suspense account is below zero";
-        check_rows: "O transitório e o retido pelos gateways batem com as suas linhas" | "Suspense and what gateways keep from us equal their rows";
+        check_rows: "O transitório, o dinheiro em trânsito e o retido pelos gateways batem com as suas linhas" | "Suspense, float in transit and what gateways keep from us equal their rows";
         check_schema: "Nenhuma linha quebra uma regra do esquema" | "No row breaks a rule of the schema";
         check_pending: "Nada está pendente além do prazo" | "Nothing is pending past its maximum age";
         check_exceptions: "Toda exceção às provas foi decidida por duas pessoas" | "Every exception from the proofs was decided by two people";
@@ -101,10 +101,12 @@ catalogue! {
         rule_primary: "{} foi escolhido: é o preferido e estava disponível." | "{} was chosen: it is preferred and was available.";
         rule_fallback: "{} foi escolhido: o preferido não podia ser usado." | "{} was chosen: the preferred one could not be used.";
         rule_only: "{} foi escolhido: só ele podia levar este pagamento." | "{} was chosen: it alone could carry this payment.";
+        rule_bound: "{}: o nosso dinheiro sai dele, e nenhum outro pode levar este pagamento." | "{}: our own money leaves it, so that no other may carry this payment.";
         rule_last_resort: "{} foi tentado por último recurso: nenhum gateway parecia funcionar, mas nenhum tinha falhado agora há pouco." | "{} was tried as a last resort: no gateway was known to work, but none had failed just now.";
         rule_other: "{} foi escolhido pela regra {}." | "{} was chosen by the rule {}.";
         stood_ready: "disponível" | "available";
         stood_incapable: "não leva este pagamento" | "cannot carry this payment";
+        stood_elsewhere: "não é de onde o dinheiro sai" | "not where this money lies";
         stood_exhausted: "recusou ou usou todas as suas tentativas" | "refused it or used up its tries";
         stood_paused: "pausado por um operador" | "paused by an operator";
         stood_short: "nosso saldo lá não bastava" | "our float there was short";

@@ -23,6 +23,7 @@ macro_rules! catalogue {
 mod account;
 mod common;
 mod console;
+mod float;
 mod history;
 mod money;
 mod panel;
@@ -31,6 +32,7 @@ mod start;
 pub use account::*;
 pub use common::*;
 pub use console::*;
+pub use float::*;
 pub use history::*;
 pub use money::*;
 pub use panel::*;
@@ -137,6 +139,7 @@ texts! {
     statement: Statement;
     account: Account;
     console: Console;
+    float_moves: FloatMoves;
     panel: Panel;
 }
 

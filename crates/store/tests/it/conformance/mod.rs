@@ -4,6 +4,7 @@ mod checks;
 mod concurrency;
 mod controls;
 mod disputes;
+mod float_moves;
 mod jobs;
 mod lists;
 mod operators;
@@ -85,6 +86,10 @@ suites! {
     outbound::what_is_old_or_orphaned_is_dropped,
     controls::what_operators_set_is_kept_and_one_gateway_is_preferred,
     controls::a_reconciliation_is_kept_and_ends_once,
+    float_moves::a_move_is_kept_and_changes_by_its_version,
+    float_moves::the_schema_wants_two_people_and_one_payout_of_a_move,
+    float_moves::moves_are_listed_by_what_is_asked_of_them,
+    float_moves::what_is_in_transit_is_compared_with_the_entries,
     checks::a_sound_database_has_no_broken_rows,
     checks::each_broken_rule_is_named_with_its_row,
     checks::unbalanced_journals_are_told,
