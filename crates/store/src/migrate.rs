@@ -68,6 +68,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0007_console.sql"),
         lite: include_str!("../migrations/sqlite/0007_console.sql"),
     },
+    Migration {
+        version: 9,
+        name: "history",
+        my: include_str!("../migrations/mysql/0009_history.sql"),
+        lite: include_str!("../migrations/sqlite/0009_history.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -111,6 +111,8 @@ pub struct TransactionRow {
     pub facts: String,
     /// The facts with personal data (description, payee, keys, BR Code, metadata), JSON; sealed.
     pub private: String,
+    /// Whose wallet a transfer reached; `None` for every other kind. Never changes.
+    pub payee_user_id: Option<UserId>,
 }
 
 /// One gateway's go at a transaction. `UNIQUE(transaction_id, number)`, `UNIQUE(transaction_id,

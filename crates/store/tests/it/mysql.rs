@@ -341,6 +341,9 @@ async fn mysql_pages_keep_their_index_on_a_skewed_table() {
         for (name, index) in [
             ("LIST_BY_WALLET", "PRIMARY"),
             ("LIST_BY_USER", "transactions_user"),
+            ("LIST_BY_USER_KIND", "transactions_user_kind"),
+            ("LIST_BY_USER_STATUS", "transactions_user_status"),
+            ("LIST_RECEIVED", "transactions_payee"),
             ("LIST_ALL", "transactions_id"),
         ] {
             let statement = sql::all().find(|statement| statement.name == name).unwrap();
@@ -350,12 +353,18 @@ async fn mysql_pages_keep_their_index_on_a_skewed_table() {
             } else {
                 bytes(1)
             };
-            let mut params: Vec<mysql_async::Value> = vec![
-                path.as_slice().into(),
+            let mut params: Vec<mysql_async::Value> = vec![path.as_slice().into()];
+            match name {
+                "LIST_BY_USER_KIND" => params.push("payout".into()),
+                "LIST_BY_USER_STATUS" => params.push("pending".into()),
+                _ => {}
+            }
+            params.extend([
+                [0; 16].as_slice().into(),
                 [0xff; 16].as_slice().into(),
                 i64::MIN.into(),
                 i64::MAX.into(),
-            ];
+            ]);
             params.extend(std::iter::repeat_n(mysql_async::Value::NULL, 16));
             params.push(50.into());
             let row: mysql_async::Row = connection.exec_first(text, params).await.unwrap().unwrap();

@@ -338,9 +338,28 @@ async fn hot_queries_use_their_indexes() {
         ("TRANSACTION_BY_IDEMPOTENCY", "transactions_idempotency"),
         (
             "LIST_BY_WALLET",
-            "sqlite_autoindex_transactions_1 (wallet_id=? AND id<?)",
+            "sqlite_autoindex_transactions_1 (wallet_id=? AND id>? AND id<?)",
         ),
-        ("LIST_BY_USER", "transactions_user (user_id=? AND id<?)"),
+        (
+            "LIST_BY_USER",
+            "transactions_user (user_id=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_BY_USER_KIND",
+            "transactions_user_kind (user_id=? AND kind=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_BY_USER_STATUS",
+            "transactions_user_status (user_id=? AND status=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_RECEIVED",
+            "transactions_payee (payee_user_id=? AND id>? AND id<?)",
+        ),
+        (
+            "ACCOUNT_LINES",
+            "entries_account (wallet_id=? AND account=? AND seq>? AND seq<?)",
+        ),
         ("LIST_ALL", "transactions_id (id>? AND id<?)"),
         ("LIST_BY_REFERENCE", "transactions_reference"),
         ("LIST_BY_END_TO_END_ID", "transactions_end_to_end_id"),

@@ -98,7 +98,6 @@ catalogue! {
         payout: "Pix enviado" | "Pix sent";
         transfer_out: "Transferência" | "Transfer";
         transfer_in: "Transferência recebida" | "Transfer received";
-        from_another_user: "De outra conta PixWave" | "From another PixWave account";
         refund: "Devolução" | "Refund";
     }
 }

@@ -4,8 +4,6 @@ catalogue! {
     Receive {
         title: "Receber" | "Receive";
         lead: "Crie uma cobrança e mostre o QR code." | "Make a charge and show its QR code.";
-        amount: "Valor" | "Amount";
-        description: "Descrição (opcional)" | "Description (optional)";
         description_hint: "Quem paga vê este texto." | "Shown to whoever pays.";
         expires: "Vale por" | "Valid for";
         an_hour: "1 hora" | "1 hour";
