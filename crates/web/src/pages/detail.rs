@@ -227,7 +227,7 @@ pub fn gateway_name(gateway: Gateway) -> &'static str {
 
 /// What there is to know, in the order in which it is asked for: the other side, and what stands
 /// beside it.
-pub fn facts(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
+fn facts(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
     let d = &t.detail;
     let (label, party) = match &view.details {
         DetailsView::Charge { payer, .. } => (d.payer, payer.clone()),

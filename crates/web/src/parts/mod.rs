@@ -5,6 +5,7 @@ pub mod csv;
 pub mod field;
 pub mod lines;
 pub mod order;
+pub mod picture;
 pub mod qr;
 pub mod refusal;
 pub mod review;

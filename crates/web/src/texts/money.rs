@@ -133,6 +133,12 @@ catalogue! {
         refund: "Devolver" | "Refund";
         cancel: "Cancelar" | "Cancel";
         receipt_title: "Comprovante Pix" | "Pix receipt";
+        receipt_file: "comprovante" | "receipt";
+        receipt_foot: "Emitido por PixWave" | "Issued by PixWave";
+        status: "Situação" | "Status";
+        authentication: "Autenticação" | "Authentication";
+        picture: "Baixar imagem" | "Download picture";
+        share: "Compartilhar" | "Share";
         print: "Imprimir ou salvar" | "Print or save";
         back: "Voltar" | "Back";
         when: "Data e hora" | "Date and time";
