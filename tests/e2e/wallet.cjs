@@ -133,6 +133,20 @@ const tests = {
     assert.equal(after, before + 1);
   },
 
+  async "the way back after paying leads to what was looked at, and pays nothing twice"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    await look(page, "volta@example.com", "4,00");
+    await page.locator("button[data-first]").click();
+    await page.waitForURL("**/app/transacoes/txn_*");
+    const paid = page.url();
+    await page.goBack();
+    await page.locator("main", { hasText: "volta@example.com" }).waitFor();
+    await page.locator("button[data-first]").click();
+    await page.waitForURL(paid);
+    await page.locator("#notice", { hasText: "já tinha sido feito" }).waitFor();
+  },
+
   async "a payment survives a gateway that breaks half-way"(world) {
     const page = await world.page();
     await enterDemo(page);

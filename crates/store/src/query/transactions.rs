@@ -78,7 +78,7 @@ async fn list_of_user(
         (None, None, _) => (transactions::LIST_BY_USER, args![user]),
     };
     let mut found = page(tx, statement, path, filter).await?;
-    if filter.kind.is_none_or(|kind| kind == Kind::Transfer) {
+    if may_be_received(filter) {
         let sent_by_others = TransactionFilter {
             user_id: None,
             ..filter.clone()
@@ -89,6 +89,13 @@ async fn list_of_user(
         found.truncate(filter.limit as usize);
     }
     Ok(found)
+}
+
+/// What reached a user has succeeded, inside: under other conditions nothing has to be looked for.
+fn may_be_received(filter: &TransactionFilter) -> bool {
+    filter.kind.is_none_or(|kind| kind == Kind::Transfer)
+        && filter.status.is_none_or(|status| status == Status::Success)
+        && filter.gateway.is_none()
 }
 
 /// The same with the pay-ins and refunds of charges.

@@ -116,6 +116,11 @@ async fn mysql_dead_pooled_connections_are_not_the_callers_trouble() {
     .await;
 }
 
+/// What migration 9 made.
+const HISTORY_UNDONE: &str = "ALTER TABLE transactions DROP INDEX transactions_payee, \
+    DROP INDEX transactions_user_kind, DROP INDEX transactions_user_status, \
+    DROP COLUMN payee_user_id";
+
 #[tokio::test]
 async fn mysql_a_half_applied_migration_is_taken_up_again() {
     with_mysql(|environment: Arc<Environment>| async move {
@@ -140,6 +145,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            HISTORY_UNDONE,
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -154,7 +160,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         assert_eq!(
             report.applied,
             [
-                "money", "review", "disputes", "webhooks", "controls", "sessions", "console"
+                "money", "review", "disputes", "webhooks", "controls", "sessions", "console",
+                "history"
             ]
         );
         // As if it had been killed in the middle of the last one, too.
@@ -170,6 +177,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            HISTORY_UNDONE,
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -181,7 +189,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             (
                 1,
                 vec![
-                    "review", "disputes", "webhooks", "controls", "sessions", "console"
+                    "review", "disputes", "webhooks", "controls", "sessions", "console", "history"
                 ]
             )
         );
@@ -191,6 +199,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE sessions DROP INDEX sessions_user",
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
+            HISTORY_UNDONE,
             "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
             "DROP TABLE reconciliations",
             "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
@@ -198,7 +207,10 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             connection.query_drop(statement).await.unwrap();
         }
         let report = migrate(&config, Some(keyring())).await.unwrap();
-        assert_eq!(report.applied, ["controls", "sessions", "console"]);
+        assert_eq!(
+            report.applied,
+            ["controls", "sessions", "console", "history"]
+        );
         let store = open(&config, keyring()).await.unwrap();
         assert_eq!(store.controls().await.unwrap().len(), 6);
         put(&*store, vec![Write::InsertJob(job(1, START))]).await;

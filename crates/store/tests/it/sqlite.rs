@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use app::ports::store::*;
+use domain::ledger::{Account, Pocket};
+use domain::status::Kind;
 use store::{Keyring, OpenError, SqlStore, StoreConfig, migrate, open, sql};
 
 use crate::build::*;
@@ -220,6 +222,59 @@ async fn a_migration_that_fails_leaves_nothing_and_runs_again() {
     raw(&folder).execute_batch("DROP TABLE counters").unwrap();
     migrate(&config, Some(keyring())).await.unwrap();
     open(&config, keyring()).await.unwrap().close().await;
+}
+
+/// Rows of the time before the column get what their journals tell.
+#[tokio::test]
+async fn transfers_made_before_learn_whom_they_reached() {
+    let (folder, config) = migrated().await;
+    let store = open(&config, keyring()).await.unwrap();
+    let transfer = |payee| TransactionRow {
+        kind: Kind::Transfer,
+        payee_user_id: payee,
+        ..payout(1, 1)
+    };
+    let entry = |n: u64, debit_cents| EntryRow {
+        account: Account::Wallet(wallet(n).id, Pocket::Available),
+        debit_cents,
+        seq: Some(1),
+        balance_after: Some(0),
+    };
+    let booked = journal(1, "transfer", START, vec![entry(1, 5), entry(2, -5)]);
+    put(
+        &*store,
+        vec![
+            Write::InsertWallet(wallet(1)),
+            Write::InsertWallet(wallet(2)),
+            Write::InsertTransaction(transfer(None)),
+            Write::InsertTransaction(payout(3, 1)),
+            Write::InsertJournal(booked),
+        ],
+    )
+    .await;
+    store.close().await;
+    raw(&folder)
+        .execute_batch(
+            "DROP INDEX transactions_payee; DROP INDEX transactions_user_kind; \
+             DROP INDEX transactions_user_status; \
+             ALTER TABLE transactions DROP COLUMN payee_user_id; \
+             DELETE FROM schema_migrations WHERE version = 9",
+        )
+        .unwrap();
+    let report = migrate(&config, Some(keyring())).await.unwrap();
+    assert_eq!(report.applied, ["history"]);
+    let store = open(&config, keyring()).await.unwrap();
+    let row = async |n| {
+        store
+            .transaction(payout(n, 1).id)
+            .await
+            .unwrap()
+            .unwrap()
+            .row
+    };
+    assert_eq!(row(1).await, transfer(Some(user(2).id)));
+    assert_eq!(row(3).await, payout(3, 1));
+    store.close().await;
 }
 
 fn holds(folder: &Path, needle: &str) -> bool {

@@ -165,14 +165,13 @@ pub async fn look(
     let t = holder.signed.visitor.language.texts();
     let key = form::key(form.get("key")).ok_or(Stop::ForeignForm)?;
     let shell = || Shell::signed(&web, &holder.signed, review::PLACE);
-    let again = |wrong| Ok(shell::again(&page(shell(), key.clone(), &form, wrong)));
+    let again = |wrong| {
+        let page = page(shell(), key.clone(), &form, wrong);
+        Ok(shell::to_come_back_to(shell::again(&page)))
+    };
     if !form.get("change").is_empty() {
-        return Ok(shell::ok(&page(
-            shell(),
-            key.clone(),
-            &form,
-            Wrong::default(),
-        )));
+        let page = page(shell(), key.clone(), &form, Wrong::default());
+        return Ok(shell::to_come_back_to(shell::ok(&page)));
     }
     let asked = match read(&form, t) {
         Ok(asked) => asked,
@@ -194,13 +193,14 @@ pub async fn look(
             seen: Some(said),
             ..page(shell(), key.clone(), &form, wrong)
         };
-        return Ok(shell::again(&page));
+        return Ok(shell::to_come_back_to(shell::again(&page)));
     };
     if let Some(wrong) = beyond(&preview, amount, t) {
         return again(Wrong::amount(wrong));
     }
     let hidden = review::hidden(&form, &key, format::typed(amount));
-    Ok(shell::ok(&to_review(shell(), &preview, amount, hidden)))
+    let page = to_review(shell(), &preview, amount, hidden);
+    Ok(shell::to_come_back_to(shell::ok(&page)))
 }
 
 /// Amount and fee together.

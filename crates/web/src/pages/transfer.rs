@@ -104,14 +104,13 @@ pub async fn look(
     let t = holder.signed.visitor.language.texts();
     let key = form::key(form.get("key")).ok_or(Stop::ForeignForm)?;
     let shell = || Shell::signed(&web, &holder.signed, review::PLACE);
-    let again = |wrong| Ok(shell::again(&page(shell(), key.clone(), &form, wrong)));
+    let again = |wrong| {
+        let page = page(shell(), key.clone(), &form, wrong);
+        Ok(shell::to_come_back_to(shell::again(&page)))
+    };
     if !form.get("change").is_empty() {
-        return Ok(shell::ok(&page(
-            shell(),
-            key.clone(),
-            &form,
-            Wrong::default(),
-        )));
+        let page = page(shell(), key.clone(), &form, Wrong::default());
+        return Ok(shell::to_come_back_to(shell::ok(&page)));
     }
     let asked = match read(&form, t) {
         Ok(asked) => asked,
@@ -132,7 +131,7 @@ pub async fn look(
     };
     let hidden = review::hidden(&form, &key, format::typed(asked.amount));
     let page = to_review(shell(), party, (asked.amount, after), hidden);
-    Ok(shell::ok(&page))
+    Ok(shell::to_come_back_to(shell::ok(&page)))
 }
 
 fn to_review(

@@ -72,15 +72,16 @@ fn of_hold(told: &SpendableLine, t: &Texts) -> Said {
     let s = &t.statement;
     let view = told.transaction.as_ref();
     let is_refund = told.line.journal_kind == "refund_held";
-    let failed = view.is_some_and(|view| view.status == Status::Failed);
-    let title = match (is_refund, failed) {
-        (false, false) => named(view, s.sent, s.sent_to),
-        (false, true) => named(view, s.not_sent, s.not_sent_to),
-        (true, false) => s.refund.to_owned(),
-        (true, true) => s.refund_not_sent.to_owned(),
+    let status = view.map_or(Status::Success, |view| view.status);
+    let title = match (is_refund, status) {
+        (false, Status::Pending) => named(view, s.sending, s.sending_to),
+        (false, Status::Success) => named(view, s.sent, s.sent_to),
+        (false, Status::Failed) => named(view, s.not_sent, s.not_sent_to),
+        (true, Status::Pending | Status::Success) => s.refund.to_owned(),
+        (true, Status::Failed) => s.refund_not_sent.to_owned(),
     };
     let stage = view.map(|view| words::stage(view, t));
-    let under_way = stage.filter(|_| view.is_some_and(|view| view.status == Status::Pending));
+    let under_way = stage.filter(|_| status == Status::Pending);
     // The fee was taken with the amount, whatever became of the payment.
     let fee = view.and_then(|view| {
         let taken = Money::from_cents(-told.line.cents).ok()?;
@@ -201,7 +202,9 @@ pub mod tests {
             -1_050,
             Some(payout(Status::Pending, "in_doubt")),
         );
-        assert_eq!(said(&doubt, &PT).badge, Some(PT.stages.in_doubt));
+        let doubt = said(&doubt, &PT);
+        assert_eq!(doubt.title, "Pix para ana@example.com");
+        assert_eq!(doubt.badge, Some(PT.stages.in_doubt));
         let failed = || Some(payout(Status::Failed, "rejected"));
         assert_eq!(
             title("payout_held", -1_050, failed()),

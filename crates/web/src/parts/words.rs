@@ -138,7 +138,9 @@ pub fn title(view: &TransactionView, t: &Texts) -> &'static str {
     match (&view.details, view.status) {
         (DetailsView::Charge { .. }, Status::Success) => t.activity.received,
         (DetailsView::Charge { .. }, _) => t.activity.charge,
-        (DetailsView::Payout { .. }, _) => t.activity.payout,
+        (DetailsView::Payout { .. }, Status::Pending) => t.activity.payout_pending,
+        (DetailsView::Payout { .. }, Status::Success) => t.activity.payout,
+        (DetailsView::Payout { .. }, Status::Failed) => t.activity.payout_failed,
         (DetailsView::Transfer { .. }, _) => t.activity.transfer_out,
         (DetailsView::Received { .. }, _) => t.activity.transfer_in,
         (DetailsView::Refund { .. }, _) => t.activity.refund,

@@ -96,6 +96,8 @@ catalogue! {
         received: "Pix recebido" | "Pix received";
         charge: "Cobrança" | "Charge";
         payout: "Pix enviado" | "Pix sent";
+        payout_pending: "Pagamento Pix" | "Pix payment";
+        payout_failed: "Pix não enviado" | "Pix not sent";
         transfer_out: "Transferência" | "Transfer";
         transfer_in: "Transferência recebida" | "Transfer received";
         refund: "Devolução" | "Refund";

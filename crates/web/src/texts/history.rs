@@ -48,6 +48,8 @@ catalogue! {
         received_from: "Pix recebido de {}" | "Pix received from {}";
         sent: "Pix enviado" | "Pix sent";
         sent_to: "Pix enviado para {}" | "Pix sent to {}";
+        sending: "Pagamento Pix" | "Pix payment";
+        sending_to: "Pix para {}" | "Pix to {}";
         not_sent: "Pix não enviado" | "Pix not sent";
         not_sent_to: "Pix não enviado para {}" | "Pix not sent to {}";
         given_back: "Valor devolvido: Pix não enviado" | "Given back: Pix not sent";
@@ -56,7 +58,7 @@ catalogue! {
         transfer_in_from: "Transferência recebida de {}" | "Transfer received from {}";
         transfer_out: "Transferência enviada" | "Transfer sent";
         transfer_out_to: "Transferência enviada para {}" | "Transfer sent to {}";
-        refund: "Devolução enviada" | "Refund sent";
+        refund: "Devolução" | "Refund";
         refund_not_sent: "Devolução não enviada" | "Refund not sent";
         refund_given_back: "Valor devolvido: devolução não enviada" | "Given back: refund not sent";
         returned: "Pix enviado que voltou" | "Pix sent that came back";
