@@ -7,6 +7,8 @@
 
 "use strict";
 
+const { readFileSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
 const { World, assert, axe, main, pictures, shoot } = require("./browser.cjs");
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -131,6 +133,20 @@ const tests = {
     assert.equal(after, before + 1);
   },
 
+  async "the way back after paying leads to what was looked at, and pays nothing twice"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    await look(page, "volta@example.com", "4,00");
+    await page.locator("button[data-first]").click();
+    await page.waitForURL("**/app/transacoes/txn_*");
+    const paid = page.url();
+    await page.goBack();
+    await page.locator("main", { hasText: "volta@example.com" }).waitFor();
+    await page.locator("button[data-first]").click();
+    await page.waitForURL(paid);
+    await page.locator("#notice", { hasText: "já tinha sido feito" }).waitFor();
+  },
+
   async "a payment survives a gateway that breaks half-way"(world) {
     const page = await world.page();
     await enterDemo(page);
@@ -186,6 +202,91 @@ const tests = {
     await page.waitForURL("**/");
     await page.goto("/app");
     await page.waitForURL("**/app/entrar?**");
+  },
+
+  async "what somebody sends is in the other one's history, with filters, a page and a file"(world) {
+    const sender = await world.page();
+    await enterDemo(sender);
+    await sender.goto("/app/transferir");
+    await sender.locator("#target").fill("friend@example.com");
+    await sender.locator("#amount").fill("3,21");
+    await sender.locator("#description").fill("só para mim");
+    await sender.locator("main button[type=submit]").click();
+    await sender.locator("button[data-first]").click();
+    await badge(sender, "Concluída");
+    const id = idOf(sender);
+
+    const page = await world.page();
+    await enterDemo(page, 1);
+    await page.locator("#recent", { hasText: "Transferência recebida" }).waitFor();
+    await page.goto("/app/transacoes");
+    await page.locator("summary").click();
+    await page.locator("select[name=tipo]").selectOption("transfer");
+    await page.waitForURL("**tipo=transfer**");
+    await page.locator(`a[href="/app/transacoes/${id}"]`).click();
+    await badge(page, "Recebido");
+    await page.locator("#facts", { hasText: "De" }).waitFor();
+    assert.doesNotMatch(await page.locator("main").textContent(), /só para mim/);
+    assert.deepEqual(await axe(page, "a received transfer"), []);
+    await shoot(page, "received-transfer", true);
+    const file = await page.request.get("/app/transacoes?tipo=transfer&formato=csv");
+    assert.match(await file.text(), new RegExp(`Transferência recebida.*3,21.*${id}`));
+  },
+
+  async "a receipt is a picture to keep, and to share where the browser can"(world) {
+    const plain = await world.page({ scripts: false });
+    await enterDemo(plain);
+    const { data } = await world.api("GET", "/v1/transactions?kind=payout&status=success&limit=1");
+    const path = `/app/transacoes/${data[0].id}/comprovante`;
+    await plain.goto(path);
+    const [kept] = await Promise.all([plain.waitForEvent("download"), plain.locator("a[download]").click()]);
+    assert.match(kept.suggestedFilename(), /^comprovante-\d{4}-\d\d-\d\d-[0-9a-f]{8}\.png$/);
+    const picture = readFileSync(await kept.path());
+    assert.equal(picture.subarray(1, 4).toString(), "PNG");
+    assert.equal(picture.readUInt32BE(16), 1080, "pixels from side to side");
+    if (pictures) writeFileSync(join(pictures, "receipt-picture.png"), picture);
+
+    const page = await world.page();
+    await page.addInitScript(() => {
+      navigator.canShare = ({ files }) => files.length === 1;
+      navigator.share = async ({ files }) => { window.shared = { name: files[0].name, size: files[0].size }; };
+    });
+    await enterDemo(page);
+    await page.goto(path);
+    await page.locator("[data-share]").click();
+    await page.waitForFunction(() => window.shared);
+    const shared = await page.evaluate(() => window.shared);
+    assert.deepEqual(shared, { name: kept.suggestedFilename(), size: picture.length });
+    await shoot(page, "receipt", true);
+  },
+
+  async "the statement reads as a bank's, and its lines add up"(world) {
+    const page = await world.page();
+    await enterDemo(page);
+    await page.goto("/app/extrato");
+    await page.locator(".row__title", { hasText: "Pix enviado para" }).first().waitFor();
+    await shoot(page, "statement");
+    const cents = (text) => Number(text.replace(/[^\d\u2212]/g, "").replace("\u2212", "-"));
+    // Lines come page by page while one scrolls.
+    const file = await (await page.request.get("/app/extrato?formato=csv")).text();
+    const lines = file.trim().split("\r\n").slice(1).map((line) => line.split(";"));
+    for (let seen = 0; seen < lines.length;) {
+      seen = await page.locator(".row").count();
+      if (seen < lines.length) await page.locator(".row").last().scrollIntoViewIfNeeded();
+      await page.waitForFunction(([had, all]) => {
+        const count = document.querySelectorAll(".row").length;
+        return count > had || count === all;
+      }, [seen, lines.length]);
+    }
+    const amounts = (await page.locator(".row__amount").allTextContents()).map(cents);
+    const [opening, changed, closing] = (await page.locator(".sums dd").allTextContents()).map(cents);
+    assert.equal(amounts.length, lines.length);
+    assert.equal(amounts.reduce((sum, it) => sum + it, 0), changed);
+    assert.equal(opening + changed, closing);
+    const [wallet] = (await world.api("GET", "/v1/wallets")).data;
+    assert.equal(closing, wallet.available_cents);
+    await page.locator(".row__title").first().click();
+    await page.waitForURL("**/app/transacoes/txn_*");
   },
 
   async "a newcomer signs up and is told about the document while typing"(world) {
@@ -256,8 +357,6 @@ const tests = {
       if (scheme === "light") {
         await page.goto("/app/transacoes");
         await shoot(page, "activity");
-        await page.goto(`/app/transacoes/${paid}/comprovante`);
-        await shoot(page, "receipt");
       }
       await page.context().close();
     }

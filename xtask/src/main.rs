@@ -4,6 +4,7 @@
 //! (`suites`), each of which sets up what it needs (`install`, `mariadb`), runs programs (`process`),
 //! reads their counts (`report`) and leaves nothing running behind, however it ends.
 
+mod bench;
 mod database;
 mod install;
 mod moto;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [SUITE...] [--full]   run everything, or the named suites, and say what passed
     --full    many more cases of every property test
+cargo xtask bench NAME [WORD...]       measure in release: no part of the gate
 cargo xtask openapi                    write docs/openapi.json from the program";
 
 fn main() -> ExitCode {
@@ -26,7 +28,12 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"test", rest)) => suites::Plan::parse(rest).and_then(|plan| suites::run(&plan)),
         Some((&"openapi", [])) => openapi::write().map(|()| ExitCode::SUCCESS),
-        _ => Err(anyhow::anyhow!("{USAGE}\nsuites: {}", suites::names())),
+        Some((&"bench", [name, words @ ..])) => bench::measure(name, words),
+        _ => Err(anyhow::anyhow!(
+            "{USAGE}\nsuites: {}\nmeasurements: {}",
+            suites::names(),
+            bench::names()
+        )),
     };
     result.unwrap_or_else(|error| {
         eprintln!("{error:#}");

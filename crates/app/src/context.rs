@@ -321,6 +321,14 @@ impl Ids {
     }
 }
 
+/// What every id made at this moment or later is not below.
+pub(crate) fn first_id_at(moment: Moment) -> [u8; 16] {
+    let millis = u64::try_from(moment.micros() / 1_000).unwrap_or(0);
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,6 +342,9 @@ mod tests {
         let mut ids = seed.start();
         let (first, second) = (ids.make(), ids.make());
         assert!(first < second);
+        assert!(first_id_at(seed.now) <= first);
+        let later = Moment::from_micros(seed.now.micros() + 1_000);
+        assert!(second < first_id_at(later));
         assert_eq!(seed.start().make(), first);
         let uuid = uuid::Uuid::from_bytes(second);
         assert_eq!(

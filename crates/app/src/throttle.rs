@@ -66,6 +66,14 @@ impl Throttle {
         self.take(&bucket, self.limits.per_email, now).await
     }
 
+    /// Counts something else in the bucket of this name.
+    ///
+    /// # Errors
+    /// How many seconds to wait.
+    pub async fn other(&self, bucket: &str, allowance: Allowance, now: Moment) -> Result<(), u32> {
+        self.take(bucket, allowance, now).await
+    }
+
     async fn take(&self, bucket: &str, allowance: Allowance, now: Moment) -> Result<(), u32> {
         let taken = self.tries.take(bucket, allowance, now).await;
         taken.map_err(|wait| {

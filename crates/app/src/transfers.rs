@@ -281,6 +281,7 @@ impl TransferUnit {
                 payee_name: Some(self.payee.name.clone()),
                 payee_tax_id_masked: self.payee.tax_id.as_deref().and_then(masked),
             }),
+            payee_user_id: Some(self.payee.id),
         }
     }
 }

@@ -73,11 +73,14 @@ pub enum DetailsView {
         /// Why it waits, when it waits for something.
         waiting_for: Option<String>,
     },
+    /// As the one who sent it sees it.
     Transfer {
-        /// `out` in the payer's wallet, `in` never: the payee sees it in the statement.
         to_wallet_id: WalletId,
         payee: Option<PartyView>,
     },
+    /// A transfer as the one whom it reached sees it: the common facts are of the reader's own
+    /// wallet, and of the sender nothing is told but the name.
+    Received { payer: PartyView },
     Refund {
         charge_id: TransactionId,
         pay_in_id: PayInId,

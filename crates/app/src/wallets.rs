@@ -1,5 +1,7 @@
 //! What a wallet holds and held. Other people's wallets do not exist; operators may read all.
 
+use std::collections::BTreeMap;
+
 use domain::ids::{UserId, WalletId};
 use domain::limits::Left;
 use domain::time::Moment;
@@ -8,9 +10,17 @@ use crate::calendar;
 use crate::commands::{Caller, MoneyRefusal, ReadRefusal, Scope};
 use crate::context::App;
 use crate::ports::store::{StatementFilter, StatementLine, StoreError, WalletRow};
+use crate::views::TransactionView;
 
 /// Lines of one page of a statement.
 const LONGEST_PAGE: u32 = 1_000;
+
+/// A line of the statement with what is known of its transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendableLine {
+    pub line: StatementLine,
+    pub transaction: Option<TransactionView>,
+}
 
 impl App {
     /// The wallets of any user, for operators.
@@ -39,6 +49,30 @@ impl App {
         self.wallet(caller, filter.wallet_id).await?;
         filter.limit = filter.limit.clamp(1, LONGEST_PAGE);
         Ok(self.store.statement(&filter).await?)
+    }
+
+    /// What changed the money that can be spent, newest first, each line with its transaction from
+    /// the caller's side.
+    pub async fn spendable_lines(
+        &self,
+        caller: &Caller,
+        mut filter: StatementFilter,
+    ) -> Result<Vec<SpendableLine>, ReadRefusal> {
+        self.wallet(caller, filter.wallet_id).await?;
+        filter.limit = filter.limit.clamp(1, LONGEST_PAGE);
+        let mut names = BTreeMap::new();
+        let mut lines = Vec::new();
+        for told in self.store.spendable_lines(&filter).await? {
+            let transaction = match told.transaction {
+                Some(listed) => Some(self.view_listed(caller, listed, &mut names).await?),
+                None => None,
+            };
+            lines.push(SpendableLine {
+                line: told.line,
+                transaction,
+            });
+        }
+        Ok(lines)
     }
 
     /// What was available, held and blocked, in centavos, after the last entry at or before `at`.

@@ -287,11 +287,13 @@ reads! {
     wallet(id: WalletId) -> Option<WalletRow>;
     wallets_of(user: UserId) -> Vec<WalletRow>;
     statement(filter: &StatementFilter) -> Vec<StatementLine>;
+    spendable_lines(filter: &StatementFilter) -> Vec<ToldLine>;
     balance_at(wallet: WalletId, at: Moment) -> (i64, i64, i64);
     transaction(id: TransactionId) -> Option<TransactionRecord>;
     transaction_row(id: TransactionId) -> Option<TransactionRow>;
     transaction_by_idempotency(account: &str, key: &str) -> Option<TransactionRecord>;
     transactions(filter: &TransactionFilter) -> Vec<TransactionRow>;
+    listed_transactions(filter: &TransactionFilter) -> Vec<ListedTransaction>;
     refunds_of(charge: TransactionId) -> Vec<TransactionRow>;
     attempt_by_reference(gateway: Gateway, reference: &str) -> Option<AttemptRow>;
     charge_by_br_code(hash: &[u8; 32]) -> Option<TransactionId>;

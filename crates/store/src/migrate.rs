@@ -74,6 +74,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         my: include_str!("../migrations/mysql/0008_float_moves.sql"),
         lite: include_str!("../migrations/sqlite/0008_float_moves.sql"),
     },
+    Migration {
+        version: 9,
+        name: "history",
+        my: include_str!("../migrations/mysql/0009_history.sql"),
+        lite: include_str!("../migrations/sqlite/0009_history.sql"),
+    },
 ];
 
 /// What a run of the migrations did.

@@ -335,6 +335,7 @@ pub(crate) fn transaction(columns: Columns, sealer: &Sealer) -> Done<Transaction
         settled_at: row.optional_moment("settled_at")?,
         facts: row.text("facts")?,
         private: row.sealed_text(sealer, TRANSACTION_PRIVATE, id.bytes())?,
+        payee_user_id: row.optional_id("payee_user_id", UserId::from_bytes)?,
     })
 }
 

@@ -418,6 +418,11 @@ impl Store for SqlStore {
         query!(self, Snapshot, [filter] ledger::statement(&filter))
     }
 
+    async fn spendable_lines(&self, filter: &StatementFilter) -> Result<Vec<ToldLine>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Snapshot, [filter] ledger::spendable_lines(&filter))
+    }
+
     async fn balance_at(
         &self,
         wallet: WalletId,
@@ -455,6 +460,14 @@ impl Store for SqlStore {
     ) -> Result<Vec<TransactionRow>, StoreError> {
         let filter = filter.clone();
         query!(self, Statement, [filter] transactions::list(&filter))
+    }
+
+    async fn listed_transactions(
+        &self,
+        filter: &TransactionFilter,
+    ) -> Result<Vec<ListedTransaction>, StoreError> {
+        let filter = filter.clone();
+        query!(self, Snapshot, [filter] transactions::listed(&filter))
     }
 
     async fn refunds_of(&self, charge: TransactionId) -> Result<Vec<TransactionRow>, StoreError> {

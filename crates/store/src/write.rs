@@ -279,7 +279,8 @@ async fn insert_transaction(tx: &mut Tx, row: TransactionRow) -> Done<()> {
         row.updated_at,
         row.settled_at,
         row.facts,
-        private
+        private,
+        row.payee_user_id
     ];
     tx.exec(transactions::INSERT_TRANSACTION, args)
         .await

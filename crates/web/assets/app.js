@@ -103,6 +103,29 @@ async function copy(button) {
   setTimeout(() => { label.textContent = before; }, 2500);
 }
 
+// Pictures can be handed to another program where the browser offers it; elsewhere they are kept.
+const canShare = () => {
+  const probe = new File([], "x.png", { type: "image/png" });
+  return Boolean(navigator.canShare?.({ files: [probe] }));
+};
+
+async function share(button) {
+  const keep = () => location.assign(button.dataset.share);
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const response = await fetch(button.dataset.share, { credentials: "same-origin" });
+    if (!response.ok) return keep();
+    const file = new File([await response.blob()], button.dataset.name, { type: "image/png" });
+    await navigator.share({ files: [file] });
+  } catch (error) {
+    // Whoever changes their mind is left alone.
+    if (error.name !== "AbortError") keep();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
 function check(field) {
   const told = document.getElementById(`${field.id}-error`);
   const token = field.form.elements.csrf.value;
@@ -155,6 +178,10 @@ function equip(root) {
   for (const button of $$("[data-print]", root)) {
     button.hidden = false;
     button.addEventListener("click", () => print());
+  }
+  for (const button of $$("[data-share]", root)) {
+    button.hidden = !canShare();
+    button.addEventListener("click", () => share(button));
   }
   for (const link of $$("[data-more]", root)) {
     link.addEventListener("click", (event) => { event.preventDefault(); more(link); });

@@ -35,11 +35,14 @@ use app::throttle::{SignInLimits, Throttle};
 use app::tries::Tries;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::console::judged::Judged;
 use crate::panel::scenario::Scenarios;
 pub use crate::panel::{ArmedFault, Movement, OutsidePayment, PlayedGateway, PlayedGateways};
+
+/// Pictures that may be drawn at once: each takes a processor for a moment.
+const PICTURES: usize = 2;
 
 /// How the pages are served.
 pub struct WebOptions {
@@ -88,6 +91,8 @@ pub(crate) struct Web {
     scenarios: Arc<Scenarios>,
     samples: Arc<Samples>,
     judged: Arc<Judged>,
+    /// Places for pictures that are being drawn.
+    pictures: Arc<Semaphore>,
     shutdown: Option<watch::Receiver<bool>>,
     /// Browsers reach us by https: cookies travel nowhere else.
     secure: bool,
@@ -106,6 +111,7 @@ impl Web {
             scenarios: Arc::default(),
             samples: options.samples,
             judged: Arc::default(),
+            pictures: Arc::new(Semaphore::new(PICTURES)),
             shutdown: options.shutdown,
             secure: origin.as_ref().is_some_and(|url| url.scheme() == "https"),
             origin: origin.map(|url| url.origin().ascii_serialization()),

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::session::Signed;
 use crate::stop::Stop;
@@ -198,6 +198,15 @@ pub fn ok(template: &impl Template) -> Response {
 /// A page whose form has to be filled in again.
 pub fn again(template: &impl Template) -> Response {
     page(StatusCode::UNPROCESSABLE_ENTITY, template)
+}
+
+/// A page that answers a posted form on the way to a payment. The browser may keep it, for itself
+/// alone and to be asked about, so that the way back after paying leads to it and not to a question
+/// whether the form is to be sent again. It carries the key under which money moves once.
+pub fn to_come_back_to(mut page: Response) -> Response {
+    let kept = HeaderValue::from_static("private, no-cache");
+    page.headers_mut().insert(header::CACHE_CONTROL, kept);
+    page
 }
 
 #[cfg(test)]

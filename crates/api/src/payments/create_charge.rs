@@ -122,9 +122,10 @@ pub(crate) async fn handle(
 pub(crate) fn br_code(view: &TransactionView) -> Option<&str> {
     match &view.details {
         DetailsView::Charge { br_code, .. } => br_code.as_deref(),
-        DetailsView::Payout { .. } | DetailsView::Transfer { .. } | DetailsView::Refund { .. } => {
-            None
-        }
+        DetailsView::Payout { .. }
+        | DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
+        | DetailsView::Refund { .. } => None,
     }
 }
 

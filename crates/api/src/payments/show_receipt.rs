@@ -109,6 +109,7 @@ pub(super) fn parties(details: &DetailsView) -> (Option<PartyBody>, Option<Party
         DetailsView::Payout { payee, .. } | DetailsView::Transfer { payee, .. } => {
             (None, payee.as_ref().map(PartyBody::from))
         }
+        DetailsView::Received { payer } => (Some(PartyBody::from(payer)), None),
         DetailsView::Refund { .. } => (None, None),
     }
 }

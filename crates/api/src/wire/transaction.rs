@@ -4,6 +4,7 @@ use app::views::{
     AttemptView, DetailsView, FailureView, LicenceView, PartyView, PayInView, ReturnView, SendView,
     TransactionView,
 };
+use domain::ids::WalletId;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -118,11 +119,16 @@ pub struct PayoutDetails {
     pub waiting_for: Option<String>,
 }
 
-/// Money from wallet to wallet.
+/// Money from wallet to wallet. It exists for both sides, each of which sees its own of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TransferDetails {
+    /// `out` for the one who sent it, `in` for the one whom it reached.
+    pub direction: &'static str,
     pub to_wallet_id: String,
+    /// Whom it reached; null where that is the caller.
     pub payee: Option<PartyBody>,
+    /// Who sent it, by name alone; null where that is the caller.
+    pub payer: Option<PartyBody>,
 }
 
 /// A received PIX given back.
@@ -232,69 +238,75 @@ impl From<&TransactionView> for TransactionBody {
             created_at: time::format(view.created_at),
             updated_at: time::format(view.updated_at),
             settled_at: optional_time(view.settled_at),
-            details: DetailsBody::from(&view.details),
+            details: details(&view.details, view.wallet_id),
         }
     }
 }
 
-impl From<&DetailsView> for DetailsBody {
-    fn from(view: &DetailsView) -> DetailsBody {
-        match view {
-            DetailsView::Charge {
-                br_code,
-                txid,
-                expires_at,
-                payer,
-                paid,
-                paid_late,
-                overpaid,
-                refunded,
-                pay_ins,
-                refunds,
-            } => DetailsBody::Charge(ChargeDetails {
-                br_code: br_code.clone(),
-                txid: txid.clone(),
-                expires_at: time::format(*expires_at),
-                payer: payer.as_ref().map(PartyBody::from),
-                paid_cents: paid.cents(),
-                paid_late: *paid_late,
-                overpaid: *overpaid,
-                refunded_cents: refunded.cents(),
-                pay_ins: pay_ins.iter().map(PayInBody::from).collect(),
-                refunds: refunds.iter().map(ToString::to_string).collect(),
-            }),
-            DetailsView::Payout {
-                pix_key,
-                pix_key_type,
-                br_code,
-                payee,
-                returned,
-                returns,
-                waiting_for,
-            } => DetailsBody::Payout(PayoutDetails {
-                pix_key: pix_key.clone(),
-                pix_key_type: *pix_key_type,
-                br_code: br_code.clone(),
-                payee: payee.as_ref().map(PartyBody::from),
-                returned_cents: returned.cents(),
-                returns: returns.iter().map(ReturnBody::from).collect(),
-                waiting_for: waiting_for.clone(),
-            }),
-            DetailsView::Transfer {
-                to_wallet_id,
-                payee,
-            } => DetailsBody::Transfer(TransferDetails {
-                to_wallet_id: to_wallet_id.to_string(),
-                payee: payee.as_ref().map(PartyBody::from),
-            }),
-            DetailsView::Refund {
-                charge_id,
-                pay_in_id,
-            } => DetailsBody::Refund(RefundDetails {
-                charge_id: charge_id.to_string(),
-                pay_in_id: pay_in_id.to_string(),
-            }),
-        }
+fn details(view: &DetailsView, own_wallet: WalletId) -> DetailsBody {
+    match view {
+        DetailsView::Charge {
+            br_code,
+            txid,
+            expires_at,
+            payer,
+            paid,
+            paid_late,
+            overpaid,
+            refunded,
+            pay_ins,
+            refunds,
+        } => DetailsBody::Charge(ChargeDetails {
+            br_code: br_code.clone(),
+            txid: txid.clone(),
+            expires_at: time::format(*expires_at),
+            payer: payer.as_ref().map(PartyBody::from),
+            paid_cents: paid.cents(),
+            paid_late: *paid_late,
+            overpaid: *overpaid,
+            refunded_cents: refunded.cents(),
+            pay_ins: pay_ins.iter().map(PayInBody::from).collect(),
+            refunds: refunds.iter().map(ToString::to_string).collect(),
+        }),
+        DetailsView::Payout {
+            pix_key,
+            pix_key_type,
+            br_code,
+            payee,
+            returned,
+            returns,
+            waiting_for,
+        } => DetailsBody::Payout(PayoutDetails {
+            pix_key: pix_key.clone(),
+            pix_key_type: *pix_key_type,
+            br_code: br_code.clone(),
+            payee: payee.as_ref().map(PartyBody::from),
+            returned_cents: returned.cents(),
+            returns: returns.iter().map(ReturnBody::from).collect(),
+            waiting_for: waiting_for.clone(),
+        }),
+        DetailsView::Transfer {
+            to_wallet_id,
+            payee,
+        } => DetailsBody::Transfer(TransferDetails {
+            direction: "out",
+            to_wallet_id: to_wallet_id.to_string(),
+            payee: payee.as_ref().map(PartyBody::from),
+            payer: None,
+        }),
+        DetailsView::Received { payer } => DetailsBody::Transfer(TransferDetails {
+            direction: "in",
+            to_wallet_id: own_wallet.to_string(),
+            payee: None,
+            payer: Some(PartyBody::from(payer)),
+        }),
+        DetailsView::Refund {
+            charge_id,
+            pay_in_id,
+        } => DetailsBody::Refund(RefundDetails {
+            charge_id: charge_id.to_string(),
+            pay_in_id: pay_in_id.to_string(),
+        }),
     }
 }
 

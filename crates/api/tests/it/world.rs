@@ -352,6 +352,15 @@ impl Store for Shelf {
     ) -> Result<Option<TransactionRecord>, StoreError> {
         Err(absent())
     }
+    async fn spendable_lines(&self, _: &StatementFilter) -> Result<Vec<ToldLine>, StoreError> {
+        Err(absent())
+    }
+    async fn listed_transactions(
+        &self,
+        _: &TransactionFilter,
+    ) -> Result<Vec<ListedTransaction>, StoreError> {
+        Err(absent())
+    }
     async fn transactions(&self, _: &TransactionFilter) -> Result<Vec<TransactionRow>, StoreError> {
         Err(absent())
     }

@@ -175,6 +175,7 @@ impl ChargeUnit {
                 ..ChargeFacts::default()
             }),
             private: write(&private(common, payer.as_ref())),
+            payee_user_id: None,
         }
     }
 }

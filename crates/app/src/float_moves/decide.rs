@@ -227,6 +227,7 @@ impl DecideUnit {
             settled_at: None,
             facts: String::new(),
             private: String::new(),
+            payee_user_id: None,
         };
         let stage = OutgoingStage::Queued { since: now };
         let deadline = self.settings.stage_deadline(&stage);

@@ -37,6 +37,7 @@ pub(crate) fn payment(kind: Kind, stage: OutgoingStage) -> OutgoingRecord {
         settled_at: None,
         facts: String::new(),
         private: String::new(),
+        payee_user_id: None,
     };
     let kind = if kind == Kind::Refund {
         Outgoing::Refund

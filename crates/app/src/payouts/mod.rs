@@ -427,6 +427,7 @@ impl Asked {
             settled_at: None,
             facts: String::new(),
             private: String::new(),
+            payee_user_id: None,
         }
     }
 }

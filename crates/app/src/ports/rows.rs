@@ -113,6 +113,8 @@ pub struct TransactionRow {
     pub facts: String,
     /// The facts with personal data (description, payee, keys, BR Code, metadata), JSON; sealed.
     pub private: String,
+    /// Whose wallet a transfer reached; `None` for every other kind. Never changes.
+    pub payee_user_id: Option<UserId>,
 }
 
 impl TransactionRow {

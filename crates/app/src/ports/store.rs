@@ -217,7 +217,9 @@ pub enum StoreError {
 
 #[derive(Clone, Debug, Default)]
 pub struct TransactionFilter {
-    /// `None`: all users (operators).
+    /// What this user asked for, and the transfers that others sent to it; beside another key
+    /// (`reference`, `end_to_end_id`, `txid`, `wallet_id`) only the former. `None`: all users
+    /// (operators).
     pub user_id: Option<UserId>,
     pub wallet_id: Option<WalletId>,
     pub kind: Option<Kind>,
@@ -230,9 +232,21 @@ pub struct TransactionFilter {
     pub txid: Option<String>,
     pub from: Option<Moment>,
     pub to: Option<Moment>,
+    /// This id or younger: bounds what is read where `from` only compares.
+    pub from_id: Option<TransactionId>,
     /// Newest first; older than this id.
     pub before: Option<TransactionId>,
     pub limit: u32,
+}
+
+/// A transaction with what a list shows of it beside its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedTransaction {
+    pub row: TransactionRow,
+    /// Of a charge, oldest first.
+    pub pay_ins: Vec<PayInRow>,
+    /// Of a charge that was paid, oldest first.
+    pub refunds: Vec<TransactionRow>,
 }
 
 /// Filters of the audit trail; newest first.
@@ -268,6 +282,13 @@ pub struct StatementLine {
     /// The change of the account's natural balance.
     pub cents: i64,
     pub balance_after: i64,
+}
+
+/// A line with the transaction that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldLine {
+    pub line: StatementLine,
+    pub transaction: Option<ListedTransaction>,
 }
 
 /// A wallet beside the fold of its entries.
@@ -336,6 +357,9 @@ pub trait Store: Send + Sync + 'static {
     async fn wallet(&self, id: WalletId) -> Result<Option<WalletRow>, StoreError>;
     async fn wallets_of(&self, user: UserId) -> Result<Vec<WalletRow>, StoreError>;
     async fn statement(&self, filter: &StatementFilter) -> Result<Vec<StatementLine>, StoreError>;
+    /// The lines of what can be spent (the account *available*) alone, newest first, each with its
+    /// transaction.
+    async fn spendable_lines(&self, filter: &StatementFilter) -> Result<Vec<ToldLine>, StoreError>;
     /// The natural balances `(available, held, blocked)` after the last entry at or before `at`.
     async fn balance_at(&self, wallet: WalletId, at: Moment)
     -> Result<(i64, i64, i64), StoreError>;
@@ -356,6 +380,11 @@ pub trait Store: Send + Sync + 'static {
         &self,
         filter: &TransactionFilter,
     ) -> Result<Vec<TransactionRow>, StoreError>;
+    /// The same transactions as [`transactions`](Store::transactions), as a list shows them.
+    async fn listed_transactions(
+        &self,
+        filter: &TransactionFilter,
+    ) -> Result<Vec<ListedTransaction>, StoreError>;
     /// Refunds of a charge, oldest first.
     async fn refunds_of(&self, charge: TransactionId) -> Result<Vec<TransactionRow>, StoreError>;
     /// The attempt with this key or gateway reference, and its transaction.

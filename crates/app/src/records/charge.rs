@@ -236,6 +236,7 @@ pub(crate) mod tests {
             settled_at: None,
             facts: write(&ChargeFacts::default()),
             private: write(&ChargePrivate::default()),
+            payee_user_id: None,
         };
         ChargeRecord::load(&row).unwrap()
     }

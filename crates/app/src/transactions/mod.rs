@@ -1,22 +1,26 @@
 //! Reading transactions of every kind, and waiting for one.
 //!
-//! Other people's transactions do not exist; operators may read all. Views are built from stored
+//! Other people's transactions do not exist; operators may read all. A transfer exists for both of its
+//! sides, and each sees its own of it. Views are built from stored
 //! rows alone ([`view`]), attempts in plain words from theirs ([`attempts`]).
 
 pub mod attempts;
 pub mod cancel;
 pub mod view;
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
-use domain::ids::TransactionId;
+use domain::ids::{TransactionId, UserId};
 use domain::status::{Kind, Status};
-use domain::time::Span;
+use domain::time::{Moment, Span};
 use futures::future::{Either, select};
 
 use crate::commands::{Caller, ListTransactions, ReadRefusal, Scope};
-use crate::context::App;
-use crate::ports::store::{StoreError, TransactionFilter, TransactionRecord, TransactionRow};
+use crate::context::{App, first_id_at};
+use crate::ports::store::{
+    ListedTransaction, StoreError, TransactionFilter, TransactionRecord, TransactionRow,
+};
 use crate::records::charge::ChargeRecord;
 use crate::records::outgoing::{OutgoingRecord, StoredDecided};
 use crate::views::{AttemptView, TransactionView};
@@ -34,25 +38,59 @@ impl App {
     ) -> Result<TransactionView, ReadRefusal> {
         let row = self.store.transaction_row(id).await?;
         let row = row.filter(|row| may_read(caller, row));
-        let record = self
-            .record_of_listed(row.ok_or(ReadRefusal::NotFound)?)
-            .await?;
+        let row = row.ok_or(ReadRefusal::NotFound)?;
+        if let Some(payee) = is_received(caller, &row) {
+            let payer = self.store.user(row.user_id).await?;
+            return Ok(view::received(&row, payee, payer.map(|it| it.name))?);
+        }
+        let record = self.record_of(row).await?;
         Ok(self.view_record(&record).await?)
     }
 
-    /// Newest first.
+    /// What the caller asked for and was sent, newest first.
     pub async fn transactions(
         &self,
         caller: &Caller,
         list: ListTransactions,
     ) -> Result<Vec<TransactionView>, StoreError> {
-        let rows = self.store.transactions(&filter(caller, list)).await?;
-        let mut views = Vec::with_capacity(rows.len());
-        for row in rows {
-            let record = self.record_of_listed(row).await?;
-            views.push(self.view_record(&record).await?);
+        let filter = filter(caller, list);
+        let listed = self.store.listed_transactions(&filter).await?;
+        let mut names = BTreeMap::new();
+        let mut views = Vec::with_capacity(listed.len());
+        for one in listed {
+            views.push(self.view_listed(caller, one, &mut names).await?);
         }
         Ok(views)
+    }
+
+    /// A listed transaction from the caller's side. `names` keeps those of senders seen before.
+    pub(crate) async fn view_listed(
+        &self,
+        caller: &Caller,
+        listed: ListedTransaction,
+        names: &mut BTreeMap<UserId, Option<String>>,
+    ) -> Result<TransactionView, StoreError> {
+        let ListedTransaction {
+            row,
+            pay_ins,
+            refunds,
+        } = listed;
+        if let Some(payee) = is_received(caller, &row) {
+            let sender = row.user_id;
+            let name = match names.get(&sender) {
+                Some(name) => name.clone(),
+                None => self.store.user(sender).await?.map(|user| user.name),
+            };
+            names.insert(sender, name.clone());
+            return view::received(&row, payee, name);
+        }
+        let record = TransactionRecord {
+            row,
+            attempts: Vec::new(),
+            pay_ins,
+            proposal: None,
+        };
+        view::view(&record, &refunds)
     }
 
     /// The attempts of a transaction in plain words, by number.
@@ -127,7 +165,7 @@ impl App {
     }
 
     /// Only a charge that was paid has more to show than its row.
-    async fn record_of_listed(&self, row: TransactionRow) -> Result<TransactionRecord, StoreError> {
+    async fn record_of(&self, row: TransactionRow) -> Result<TransactionRecord, StoreError> {
         let was_paid = row.kind == Kind::Charge && ChargeRecord::load(&row)?.facts.paid_cents > 0;
         let whole = if was_paid {
             self.store.transaction(row.id).await?
@@ -143,8 +181,17 @@ impl App {
     }
 }
 
+/// The caller, where this is a transfer that somebody else sent to it. Operators see the sender's
+/// side of every transfer.
+fn is_received(caller: &Caller, row: &TransactionRow) -> Option<UserId> {
+    let is_of_another = row.user_id != caller.user_id && !caller.may(Scope::Operator);
+    row.payee_user_id
+        .filter(|payee| *payee == caller.user_id && is_of_another)
+}
+
 fn may_read(caller: &Caller, row: &TransactionRow) -> bool {
-    row.user_id == caller.user_id || caller.may(Scope::Operator)
+    let sides = [Some(row.user_id), row.payee_user_id];
+    sides.contains(&Some(caller.user_id)) || caller.may(Scope::Operator)
 }
 
 /// What two people decided about outgoing money.
@@ -172,6 +219,14 @@ fn status_of(stage: Option<&str>) -> Option<Status> {
     is_under_way.then_some(Status::Pending)
 }
 
+/// An id holds the moment at which it was made, to the millisecond, which is that of `created_at`: a
+/// span of time is a span of ids. The slack costs a few rows and forgives a clock.
+const ID_SLACK: Span = Span::from_seconds(3_600);
+
+fn id_at(moment: Moment) -> TransactionId {
+    TransactionId::from_bytes(first_id_at(moment))
+}
+
 fn filter(caller: &Caller, list: ListTransactions) -> TransactionFilter {
     TransactionFilter {
         user_id: (!caller.may(Scope::Operator)).then_some(caller.user_id),
@@ -183,9 +238,14 @@ fn filter(caller: &Caller, list: ListTransactions) -> TransactionFilter {
         reference: list.reference,
         end_to_end_id: list.end_to_end_id,
         txid: list.txid,
+        from_id: list.from.map(|from| id_at(from.minus(ID_SLACK))),
+        before: match (list.before, list.to) {
+            (before, None) => before,
+            (None, Some(to)) => Some(id_at(to.plus(ID_SLACK))),
+            (Some(before), Some(to)) => Some(before.min(id_at(to.plus(ID_SLACK)))),
+        },
         from: list.from,
         to: list.to,
-        before: list.before,
         limit: list.limit.clamp(1, LONGEST_PAGE),
     }
 }
@@ -214,5 +274,40 @@ mod tests {
             (Some(UserId::from_bytes([1; 16])), 200)
         );
         assert_eq!(filter(&caller(Scope::Operator), all).user_id, None);
+    }
+
+    #[test]
+    fn a_span_of_time_bounds_the_ids_that_are_read() {
+        let hour = Span::from_seconds(3_600);
+        let (from, to) = (
+            Moment::from_micros(1_795_000_000_000_000),
+            Moment::from_micros(1_796_000_000_000_000),
+        );
+        let caller = Caller {
+            user_id: UserId::from_bytes([1; 16]),
+            role: UserRole::Customer,
+            scopes: vec![Scope::Read],
+            session_id: None,
+        };
+        let bounds = |before| {
+            let list = ListTransactions {
+                from: Some(from),
+                to: Some(to),
+                before,
+                ..ListTransactions::default()
+            };
+            let filter = filter(&caller, list);
+            (filter.from_id, filter.before)
+        };
+        let (first, last) = (id_at(from.minus(hour)), id_at(to.plus(hour)));
+        assert_eq!(bounds(None), (Some(first), Some(last)));
+        let within = id_at(from);
+        assert_eq!(
+            bounds(Some(within)).1,
+            Some(within),
+            "the next page goes on"
+        );
+        let beyond = id_at(to.plus(hour).plus(hour));
+        assert_eq!(bounds(Some(beyond)).1, Some(last));
     }
 }

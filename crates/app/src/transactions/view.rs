@@ -3,6 +3,7 @@
 //! The other side of a payment is shown by name, bank and masked tax id; only what the caller gave
 //! us is shown in full.
 
+use domain::ids::UserId;
 use domain::money::Money;
 use domain::pix::key::PixKeyKind;
 use domain::status::{Kind, Status};
@@ -174,6 +175,43 @@ fn transfer(row: &TransactionRow) -> Result<Shown, StoreError> {
         details: DetailsView::Transfer {
             to_wallet_id: record.to_wallet_id,
             payee: Some(payee).filter(|payee| *payee != PartyView::default()),
+        },
+    })
+}
+
+/// A transfer from the side of the one whom it reached. What the sender wrote for itself
+/// (description, reference, metadata) is not shown.
+pub(crate) fn received(
+    row: &TransactionRow,
+    payee: UserId,
+    payer_name: Option<String>,
+) -> Result<TransactionView, StoreError> {
+    let transfer = TransferRecord::load(row)?;
+    Ok(TransactionView {
+        id: row.id,
+        kind: row.kind,
+        status: row.status,
+        stage: row.stage.clone(),
+        version: row.version,
+        amount: row.amount,
+        fee: Money::ZERO,
+        user_id: payee,
+        wallet_id: transfer.to_wallet_id,
+        gateway: None,
+        description: None,
+        reference: None,
+        metadata: None,
+        end_to_end_id: None,
+        failure: None,
+        corrected: false,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        settled_at: row.settled_at,
+        details: DetailsView::Received {
+            payer: PartyView {
+                name: payer_name,
+                ..PartyView::default()
+            },
         },
     })
 }

@@ -58,6 +58,7 @@ mod metrics;
 mod moto;
 mod oracle;
 mod pages;
+mod pages_of_the_past;
 mod payouts;
 mod publishing;
 mod receiver;

@@ -31,6 +31,11 @@ impl Page {
         value.map_or_else(String::new, |it| it.to_str().expect("text").to_owned())
     }
 
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |it| it.to_str().expect("text"))
+    }
+
     /// The value of the first hidden field of this name.
     pub fn hidden(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
@@ -54,7 +59,7 @@ impl Browser {
         }
     }
 
-    async fn signed_in(app: &TestApp, person: &Person) -> Browser {
+    pub async fn signed_in(app: &TestApp, person: &Person) -> Browser {
         Browser::signed_in_as(app, &person.email).await
     }
 
@@ -359,7 +364,7 @@ async fn other_peoples_pages_do_not_exist() {
     let mut own = Browser::signed_in(&app, &ana).await;
     assert_eq!(own.get(&path).await.status, 200);
     let mut browser = Browser::signed_in(&app, &bia).await;
-    for page in ["", "/comprovante", "/devolver"] {
+    for page in ["", "/comprovante", "/comprovante.png", "/devolver"] {
         let found = browser.get(&format!("{path}{page}")).await;
         assert_eq!(found.status, 404, "{page}");
         assert!(found.text.contains("Página não encontrada"));

@@ -8,6 +8,7 @@ use crate::harness::{Database, Person, TestApp, booked};
 
 both_databases!(
     money_changes_wallets_at_once,
+    both_sides_list_it_and_each_sees_its_own,
     a_key_finds_another_user,
     unknown_and_refused_destinations_answer_alike,
     a_hot_wallet_conserves_money,
@@ -55,6 +56,59 @@ async fn money_changes_wallets_at_once(database: Database) {
     let refused = transfer(&app, &ana, too_much, 422).await;
     assert_eq!(refused.code(), "insufficient_funds");
     assert_eq!(refused.cents("available_cents"), 7_500);
+    app.finish().await;
+}
+
+async fn both_sides_list_it_and_each_sees_its_own(database: Database) {
+    let app = TestApp::start(database).await;
+    let ana = app.person_with(10_000).await;
+    let (bruno, caio) = (app.person().await, app.person().await);
+    let body = json!({
+        "amount_cents": 2_500, "to_wallet_id": bruno.wallet_id,
+        "description": "for me alone", "reference": "mine", "metadata": {"note": "secret"},
+    });
+    let sent = transfer(&app, &ana, body, 201).await;
+    let id = sent.id();
+    let path = format!("/v1/transactions/{id}");
+    let own = app.get(&path).by(&ana.token).await.body;
+    assert_eq!(own["direction"], "out");
+    assert_eq!(
+        (&own["payer"], &own["reference"]),
+        (&Value::Null, &json!("mine"))
+    );
+
+    let listed = app.transactions(&bruno).await;
+    let seen = app.get(&path).by(&bruno.token).await.body;
+    assert_eq!(listed, [seen.clone()]);
+    assert_eq!(seen["direction"], "in");
+    assert_eq!(seen["amount_cents"], 2_500);
+    assert_eq!(string(&seen, "user_id"), bruno.user_id);
+    assert_eq!(string(&seen, "wallet_id"), bruno.wallet_id);
+    assert!(string(&seen["payer"], "name").starts_with("Pessoa"));
+    assert_eq!(seen["payer"]["tax_id_masked"], Value::Null);
+    for name in ["description", "reference", "metadata", "payee"] {
+        assert_eq!(seen[name], Value::Null, "{name}");
+    }
+    for ana_s in [&ana.user_id, &ana.wallet_id, &ana.email] {
+        assert!(!seen.to_string().contains(ana_s.as_str()), "{seen}");
+    }
+    for (query, count) in [
+        ("kind=transfer", 1),
+        ("kind=payout", 0),
+        ("status=success", 1),
+        ("status=failed", 0),
+        ("reference=mine", 0),
+        ("from=2020-01-01T00:00:00Z", 1),
+        ("to=2020-01-01T00:00:00Z", 0),
+    ] {
+        let found = app.get(&format!("/v1/transactions?{query}"));
+        assert_eq!(found.by(&bruno.token).await.list().len(), count, "{query}");
+    }
+    let receipt = app.get(&format!("{path}/receipt")).by(&bruno.token).await;
+    assert_eq!(receipt.body["payer"]["name"], seen["payer"]["name"]);
+    app.get(&path).by(&caio.token).expect(404).await;
+    let cancel = app.post(&format!("{path}/cancel"), &json!({}));
+    cancel.by(&bruno.token).expect(404).await;
     app.finish().await;
 }
 

@@ -5,11 +5,12 @@ use domain::ids::{JournalId, TransactionId, UserId, WalletId};
 use domain::ledger::{Account, Pocket};
 use domain::time::Moment;
 
+use super::transactions::with_pay_ins;
 use super::{many, one};
 use crate::rows::{self, Reader};
-use crate::sql::ledger;
+use crate::sql::{ledger, transactions};
 use crate::tx::{Done, Tx};
-use crate::value::args;
+use crate::value::{Val, args};
 
 pub(crate) async fn wallet(tx: &mut Tx, id: WalletId) -> Done<Option<WalletRow>> {
     one(tx, ledger::WALLET, args![id], rows::wallet).await
@@ -29,6 +30,35 @@ async fn seq_at(tx: &mut Tx, wallet: WalletId, at: Moment) -> Done<u64> {
 
 /// The bounds in time become bounds in `seq`, which the statement follows.
 pub(crate) async fn statement(tx: &mut Tx, filter: &StatementFilter) -> Done<Vec<StatementLine>> {
+    let (after, until) = bounds(tx, filter).await?;
+    let args = args![filter.wallet_id, after, until, filter.limit];
+    many(tx, ledger::STATEMENT, args, rows::statement_line).await
+}
+
+/// The same of one account alone, each with its transaction.
+pub(crate) async fn spendable_lines(tx: &mut Tx, filter: &StatementFilter) -> Done<Vec<ToldLine>> {
+    let (after, until) = bounds(tx, filter).await?;
+    let account = Account::Wallet(filter.wallet_id, Pocket::Available).code();
+    let args = args![filter.wallet_id, account, after, until, filter.limit];
+    let sealer = tx.sealer.clone();
+    let mut told = Vec::new();
+    for mut columns in tx.rows(transactions::ACCOUNT_LINES, args).await? {
+        let of_transaction = columns.split_off(transactions::LINE_COLUMNS);
+        let line = rows::statement_line(columns)?;
+        let transaction = match of_transaction.first() {
+            None | Some(Val::Null) => None,
+            Some(_) => {
+                let row = rows::transaction(of_transaction, &sealer)?;
+                Some(with_pay_ins(tx, row).await?)
+            }
+        };
+        told.push(ToldLine { line, transaction });
+    }
+    Ok(told)
+}
+
+/// The number after which the lines begin, and the one before which they end.
+async fn bounds(tx: &mut Tx, filter: &StatementFilter) -> Done<(u64, u64)> {
     // The last entry before a moment is the last one at or before the microsecond before it.
     let before = |moment: Moment| Moment::from_micros(moment.micros().saturating_sub(1));
     let after = match filter.from {
@@ -39,8 +69,7 @@ pub(crate) async fn statement(tx: &mut Tx, filter: &StatementFilter) -> Done<Vec
     if let Some(to) = filter.to {
         until = until.min(seq_at(tx, filter.wallet_id, before(to)).await? + 1);
     }
-    let args = args![filter.wallet_id, after, until, filter.limit];
-    many(tx, ledger::STATEMENT, args, rows::statement_line).await
+    Ok((after, until))
 }
 
 pub(crate) async fn balance_at(tx: &mut Tx, wallet: WalletId, at: Moment) -> Done<(i64, i64, i64)> {

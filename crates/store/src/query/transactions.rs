@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use app::ports::store::*;
 use domain::gateway::Gateway;
-use domain::ids::{AttemptId, PayInId, TransactionId};
-use domain::status::Status;
+use domain::ids::{AttemptId, PayInId, TransactionId, UserId};
+use domain::status::{Kind, Status};
 use domain::time::Moment;
 
 use super::{many, one};
@@ -60,13 +60,83 @@ pub(crate) async fn list(tx: &mut Tx, filter: &TransactionFilter) -> Done<Vec<Tr
     } else if let Some(wallet) = filter.wallet_id {
         (transactions::LIST_BY_WALLET, Val::from(wallet))
     } else if let Some(user) = filter.user_id {
-        (transactions::LIST_BY_USER, Val::from(user))
+        return list_of_user(tx, user, filter).await;
     } else if filter.status == Some(Status::Pending) {
         (transactions::LIST_PENDING, Val::from("pending"))
     } else {
         (transactions::LIST_ALL, Val::from(&[0; 16]))
     };
-    page(tx, statement, path, filter).await
+    page(tx, statement, vec![path], filter).await
+}
+
+/// What a user asked for and what others sent to it: two ordered lists become one.
+async fn list_of_user(
+    tx: &mut Tx,
+    user: UserId,
+    filter: &TransactionFilter,
+) -> Done<Vec<TransactionRow>> {
+    // Most of what a person asks for succeeds, so that this status alone finds little.
+    let rare = filter.status.filter(|status| *status != Status::Success);
+    let (statement, path) = match (rare, filter.kind, filter.status) {
+        (Some(status), _, _) => (
+            transactions::LIST_BY_USER_STATUS,
+            args![user, status.as_str()],
+        ),
+        (None, Some(kind), _) => (transactions::LIST_BY_USER_KIND, args![user, kind.as_str()]),
+        (None, None, _) => (transactions::LIST_BY_USER, args![user]),
+    };
+    let mut found = page(tx, statement, path, filter).await?;
+    if may_be_received(filter) {
+        let sent_by_others = TransactionFilter {
+            user_id: None,
+            ..filter.clone()
+        };
+        let statement = transactions::LIST_RECEIVED;
+        found.extend(page(tx, statement, args![user], &sent_by_others).await?);
+        found.sort_by_key(|row| std::cmp::Reverse(row.id));
+        found.truncate(filter.limit as usize);
+    }
+    Ok(found)
+}
+
+/// What reached a user has succeeded, inside: under other conditions nothing has to be looked for.
+fn may_be_received(filter: &TransactionFilter) -> bool {
+    filter.kind.is_none_or(|kind| kind == Kind::Transfer)
+        && filter.status.is_none_or(|status| status == Status::Success)
+        && filter.gateway.is_none()
+}
+
+/// The same with the pay-ins and refunds of charges.
+pub(crate) async fn listed(
+    tx: &mut Tx,
+    filter: &TransactionFilter,
+) -> Done<Vec<ListedTransaction>> {
+    let rows = list(tx, filter).await?;
+    let mut listed = Vec::with_capacity(rows.len());
+    for row in rows {
+        listed.push(with_pay_ins(tx, row).await?);
+    }
+    Ok(listed)
+}
+
+pub(crate) async fn with_pay_ins(tx: &mut Tx, row: TransactionRow) -> Done<ListedTransaction> {
+    let sealer = tx.sealer.clone();
+    let mut pay_ins = Vec::new();
+    if row.kind == Kind::Charge {
+        let found = many(tx, transactions::PAY_INS_OF, args![row.id], |columns| {
+            rows::pay_in(columns, &sealer)
+        });
+        pay_ins = found.await?;
+    }
+    let refunds = match pay_ins.is_empty() {
+        true => Vec::new(),
+        false => refunds_of(tx, row.id).await?,
+    };
+    Ok(ListedTransaction {
+        row,
+        pay_ins,
+        refunds,
+    })
 }
 
 async fn list_by_txid(
@@ -79,7 +149,7 @@ async fn list_by_txid(
     for columns in tx.rows(transactions::BY_GATEWAY_REFERENCE, args).await? {
         let id =
             Reader::new("attempts", columns).id("transaction_id", TransactionId::from_bytes)?;
-        found.extend(page(tx, transactions::LIST_BY_ID, Val::from(id), filter).await?);
+        found.extend(page(tx, transactions::LIST_BY_ID, args![id], filter).await?);
     }
     found.truncate(filter.limit as usize);
     Ok(found)
@@ -88,17 +158,19 @@ async fn list_by_txid(
 async fn page(
     tx: &mut Tx,
     statement: &'static Sql,
-    path: Val,
+    path: Vec<Val>,
     filter: &TransactionFilter,
 ) -> Done<Vec<TransactionRow>> {
     let sealer = tx.sealer.clone();
     let last = TransactionId::from_bytes([0xff; 16]);
-    let mut args = vec![
-        path,
+    let first = TransactionId::from_bytes([0; 16]);
+    let mut args = path;
+    args.extend([
+        Val::from(filter.from_id.unwrap_or(first)),
         Val::from(filter.before.unwrap_or(last)),
         Val::from(filter.from.map_or(i64::MIN, Moment::micros)),
         Val::from(filter.to.map_or(i64::MAX, Moment::micros)),
-    ];
+    ]);
     let conditions = [
         Val::from(filter.user_id),
         Val::from(filter.wallet_id),

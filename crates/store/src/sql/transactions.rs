@@ -7,7 +7,7 @@ macro_rules! transaction_columns {
         "t.id, t.wallet_id, t.user_id, t.kind, t.status, t.stage, t.version, t.amount, t.fee, \
          t.gateway, t.account, t.idempotency_key, t.fingerprint, t.reference, t.end_to_end_id, \
          t.parent_id, t.stage_deadline, t.created_at, t.updated_at, t.settled_at, t.facts, \
-         t.private_sealed"
+         t.private_sealed, t.payee_user_id"
     };
 }
 macro_rules! transaction_select {
@@ -20,8 +20,8 @@ macro_rules! transaction_select {
         )
     };
 }
-/// A list by one access path; the other conditions only filter. `id < ?` is always there, so that
-/// a page starts where the last one ended.
+/// A list by one access path; the other conditions only filter. The bounds of the ids are always
+/// there: a page starts where the last one ended, and a month is found without reading what is newer.
 macro_rules! list {
     ($path:literal) => {
         concat!(
@@ -29,12 +29,27 @@ macro_rules! list {
             transaction_columns!(),
             " FROM transactions t",
             $path,
-            " AND t.id < ? AND t.created_at >= ? AND t.created_at < ? \
+            " AND t.id >= ? AND t.id < ? AND t.created_at >= ? AND t.created_at < ? \
              AND (? IS NULL OR t.user_id = ?) AND (? IS NULL OR t.wallet_id = ?) \
              AND (? IS NULL OR t.kind = ?) AND (? IS NULL OR t.status = ?) \
              AND (? IS NULL OR t.stage = ?) AND (? IS NULL OR t.gateway = ?) \
              AND (? IS NULL OR t.reference = ?) AND (? IS NULL OR t.end_to_end_id = ?) \
              ORDER BY t.id DESC LIMIT ?"
+        )
+    };
+}
+macro_rules! account_lines {
+    ($hint:literal) => {
+        concat!(
+            "SELECT e.seq, e.at, e.journal_id, j.kind, j.transaction_id, e.account, e.wallet_id, \
+             e.debit_cents, e.balance_after, ",
+            transaction_columns!(),
+            " FROM entries e",
+            $hint,
+            " JOIN journals j ON j.id = e.journal_id \
+             LEFT JOIN transactions t ON t.id = j.transaction_id \
+             WHERE e.wallet_id = ? AND e.account = ? AND e.seq > ? AND e.seq < ? \
+             ORDER BY e.seq DESC LIMIT ?"
         )
     };
 }
@@ -62,8 +77,11 @@ macro_rules! pay_in_columns {
     };
 }
 
+/// Columns of an account's line before those of its transaction.
+pub(crate) const LINE_COLUMNS: usize = 9;
+
 statements! {
-    INSERT_TRANSACTION: transactions, "INSERT INTO transactions (id, wallet_id, user_id, kind, status, stage, version, amount, fee, gateway, account, idempotency_key, fingerprint, reference, end_to_end_id, parent_id, stage_deadline, created_at, updated_at, settled_at, facts, private_sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    INSERT_TRANSACTION: transactions, "INSERT INTO transactions (id, wallet_id, user_id, kind, status, stage, version, amount, fee, gateway, account, idempotency_key, fingerprint, reference, end_to_end_id, parent_id, stage_deadline, created_at, updated_at, settled_at, facts, private_sealed, payee_user_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     SAVE_TRANSACTION: transactions, "UPDATE transactions SET status = ?, stage = ?, version = ?, amount = ?, fee = ?, gateway = ?, reference = ?, end_to_end_id = ?, parent_id = ?, stage_deadline = ?, updated_at = ?, settled_at = ?, facts = ?, private_sealed = ? WHERE id = ? AND wallet_id = ? AND version = ?";
     TRANSACTION: transactions, transaction_select!(" WHERE t.id = ?");
     LOCK_TRANSACTION: transactions, transaction_select!(" WHERE t.id = ? FOR UPDATE"), sqlite transaction_select!(" WHERE t.id = ?");
@@ -80,9 +98,15 @@ statements! {
     LIST_BY_REFERENCE: transactions, list!(" WHERE t.reference = ?");
     LIST_BY_WALLET: transactions, list!(" WHERE t.wallet_id = ?");
     LIST_BY_USER: transactions, list!(" FORCE INDEX (transactions_user) WHERE t.user_id = ?"), sqlite list!(" WHERE t.user_id = ?");
+    LIST_BY_USER_KIND: transactions, list!(" FORCE INDEX (transactions_user_kind) WHERE t.user_id = ? AND t.kind = ?"), sqlite list!(" INDEXED BY transactions_user_kind WHERE t.user_id = ? AND t.kind = ?");
+    LIST_BY_USER_STATUS: transactions, list!(" FORCE INDEX (transactions_user_status) WHERE t.user_id = ? AND t.status = ?"), sqlite list!(" INDEXED BY transactions_user_status WHERE t.user_id = ? AND t.status = ?");
+    // What a user sent to a wallet of its own is in the list of what it sent.
+    LIST_RECEIVED: transactions, list!(" FORCE INDEX (transactions_payee) WHERE t.payee_user_id = ? AND t.user_id <> t.payee_user_id"), sqlite list!(" INDEXED BY transactions_payee WHERE t.payee_user_id = ? AND t.user_id <> t.payee_user_id");
     LIST_ALL: transactions, list!(" FORCE INDEX (transactions_id) WHERE t.id > ?"), sqlite list!(" WHERE t.id > ?");
     // What is under way is little beside what has ended: its index is read rather than all of history.
     LIST_PENDING: transactions, list!(" FORCE INDEX (transactions_status) WHERE t.status = ?"), sqlite list!(" INDEXED BY transactions_status WHERE t.status = ?");
+    // Lines of one account, each with its transaction, if it has one.
+    ACCOUNT_LINES: entries, account_lines!(" FORCE INDEX (entries_account)"), sqlite account_lines!(" INDEXED BY entries_account");
     BY_GATEWAY_REFERENCE: attempts, "SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND gateway_reference = ? UNION SELECT transaction_id FROM attempts WHERE gateway IN ('efi', 'mercado_pago') AND attempt_key = ? ORDER BY 1 DESC";
 
     INSERT_ATTEMPT: attempts, "INSERT INTO attempts (id, transaction_id, number, gateway, attempt_key, request_sealed, live, outcome, reason, why, licence, routing, gateway_reference, evidence_version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -96,6 +96,7 @@ pub fn payout(n: u64, wallet: u64) -> TransactionRow {
         settled_at: None,
         facts: r#"{"form":"key"}"#.into(),
         private: format!(r#"{{"payee":"Bruno {n}"}}"#),
+        payee_user_id: None,
     }
 }
 

@@ -116,6 +116,11 @@ async fn mysql_dead_pooled_connections_are_not_the_callers_trouble() {
     .await;
 }
 
+/// What migration 9 made.
+const HISTORY_UNDONE: &str = "ALTER TABLE transactions DROP INDEX transactions_payee, \
+    DROP INDEX transactions_user_kind, DROP INDEX transactions_user_status, \
+    DROP COLUMN payee_user_id";
+
 #[tokio::test]
 async fn mysql_a_half_applied_migration_is_taken_up_again() {
     with_mysql(|environment: Arc<Environment>| async move {
@@ -141,6 +146,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
             "DROP TABLE float_moves",
+            HISTORY_UNDONE,
         ] {
             connection.query_drop(statement).await.unwrap();
         }
@@ -162,7 +168,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
                 "controls",
                 "sessions",
                 "console",
-                "float_moves"
+                "float_moves",
+                "history"
             ]
         );
         // As if it had been killed in the middle of the last one, too.
@@ -179,6 +186,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
             "DROP TABLE float_moves",
+            HISTORY_UNDONE,
             "UPDATE schema_migrations SET state = 'running' WHERE version = 2",
             "ALTER TABLE evidence DROP COLUMN last_at",
         ] {
@@ -196,7 +204,8 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
                     "controls",
                     "sessions",
                     "console",
-                    "float_moves"
+                    "float_moves",
+                    "history"
                 ]
             )
         );
@@ -207,6 +216,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
             "ALTER TABLE audit DROP INDEX audit_subject, DROP INDEX audit_actor",
             "ALTER TABLE users DROP COLUMN blocked_at",
             "DROP TABLE float_moves",
+            HISTORY_UNDONE,
             "UPDATE schema_migrations SET state = 'running' WHERE version = 5",
             "DROP TABLE reconciliations",
             "DELETE FROM gateway_controls WHERE gateway = 'mercado_pago'",
@@ -216,7 +226,7 @@ async fn mysql_a_half_applied_migration_is_taken_up_again() {
         let report = migrate(&config, Some(keyring())).await.unwrap();
         assert_eq!(
             report.applied,
-            ["controls", "sessions", "console", "float_moves"]
+            ["controls", "sessions", "console", "float_moves", "history"]
         );
         let store = open(&config, keyring()).await.unwrap();
         assert_eq!(store.controls().await.unwrap().len(), 6);
@@ -360,6 +370,9 @@ async fn mysql_pages_keep_their_index_on_a_skewed_table() {
         for (name, index) in [
             ("LIST_BY_WALLET", "PRIMARY"),
             ("LIST_BY_USER", "transactions_user"),
+            ("LIST_BY_USER_KIND", "transactions_user_kind"),
+            ("LIST_BY_USER_STATUS", "transactions_user_status"),
+            ("LIST_RECEIVED", "transactions_payee"),
             ("LIST_ALL", "transactions_id"),
         ] {
             let statement = sql::all().find(|statement| statement.name == name).unwrap();
@@ -369,12 +382,18 @@ async fn mysql_pages_keep_their_index_on_a_skewed_table() {
             } else {
                 bytes(1)
             };
-            let mut params: Vec<mysql_async::Value> = vec![
-                path.as_slice().into(),
+            let mut params: Vec<mysql_async::Value> = vec![path.as_slice().into()];
+            match name {
+                "LIST_BY_USER_KIND" => params.push("payout".into()),
+                "LIST_BY_USER_STATUS" => params.push("pending".into()),
+                _ => {}
+            }
+            params.extend([
+                [0; 16].as_slice().into(),
                 [0xff; 16].as_slice().into(),
                 i64::MIN.into(),
                 i64::MAX.into(),
-            ];
+            ]);
             params.extend(std::iter::repeat_n(mysql_async::Value::NULL, 16));
             params.push(50.into());
             let row: mysql_async::Row = connection.exec_first(text, params).await.unwrap().unwrap();

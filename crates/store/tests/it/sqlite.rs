@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use app::ports::store::*;
+use domain::ledger::{Account, Pocket};
+use domain::status::Kind;
 use store::{Keyring, OpenError, SqlStore, StoreConfig, migrate, open, sql};
 
 use crate::build::*;
@@ -222,6 +224,59 @@ async fn a_migration_that_fails_leaves_nothing_and_runs_again() {
     open(&config, keyring()).await.unwrap().close().await;
 }
 
+/// Rows of the time before the column get what their journals tell.
+#[tokio::test]
+async fn transfers_made_before_learn_whom_they_reached() {
+    let (folder, config) = migrated().await;
+    let store = open(&config, keyring()).await.unwrap();
+    let transfer = |payee| TransactionRow {
+        kind: Kind::Transfer,
+        payee_user_id: payee,
+        ..payout(1, 1)
+    };
+    let entry = |n: u64, debit_cents| EntryRow {
+        account: Account::Wallet(wallet(n).id, Pocket::Available),
+        debit_cents,
+        seq: Some(1),
+        balance_after: Some(0),
+    };
+    let booked = journal(1, "transfer", START, vec![entry(1, 5), entry(2, -5)]);
+    put(
+        &*store,
+        vec![
+            Write::InsertWallet(wallet(1)),
+            Write::InsertWallet(wallet(2)),
+            Write::InsertTransaction(transfer(None)),
+            Write::InsertTransaction(payout(3, 1)),
+            Write::InsertJournal(booked),
+        ],
+    )
+    .await;
+    store.close().await;
+    raw(&folder)
+        .execute_batch(
+            "DROP INDEX transactions_payee; DROP INDEX transactions_user_kind; \
+             DROP INDEX transactions_user_status; \
+             ALTER TABLE transactions DROP COLUMN payee_user_id; \
+             DELETE FROM schema_migrations WHERE version = 9",
+        )
+        .unwrap();
+    let report = migrate(&config, Some(keyring())).await.unwrap();
+    assert_eq!(report.applied, ["history"]);
+    let store = open(&config, keyring()).await.unwrap();
+    let row = async |n| {
+        store
+            .transaction(payout(n, 1).id)
+            .await
+            .unwrap()
+            .unwrap()
+            .row
+    };
+    assert_eq!(row(1).await, transfer(Some(user(2).id)));
+    assert_eq!(row(3).await, payout(3, 1));
+    store.close().await;
+}
+
 fn holds(folder: &Path, needle: &str) -> bool {
     let mut files = std::fs::read_dir(folder).unwrap();
     files.any(|file| {
@@ -338,9 +393,28 @@ async fn hot_queries_use_their_indexes() {
         ("TRANSACTION_BY_IDEMPOTENCY", "transactions_idempotency"),
         (
             "LIST_BY_WALLET",
-            "sqlite_autoindex_transactions_1 (wallet_id=? AND id<?)",
+            "sqlite_autoindex_transactions_1 (wallet_id=? AND id>? AND id<?)",
         ),
-        ("LIST_BY_USER", "transactions_user (user_id=? AND id<?)"),
+        (
+            "LIST_BY_USER",
+            "transactions_user (user_id=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_BY_USER_KIND",
+            "transactions_user_kind (user_id=? AND kind=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_BY_USER_STATUS",
+            "transactions_user_status (user_id=? AND status=? AND id>? AND id<?)",
+        ),
+        (
+            "LIST_RECEIVED",
+            "transactions_payee (payee_user_id=? AND id>? AND id<?)",
+        ),
+        (
+            "ACCOUNT_LINES",
+            "entries_account (wallet_id=? AND account=? AND seq>? AND seq<?)",
+        ),
         ("LIST_ALL", "transactions_id (id>? AND id<?)"),
         ("LIST_BY_REFERENCE", "transactions_reference"),
         ("LIST_BY_END_TO_END_ID", "transactions_end_to_end_id"),

@@ -206,6 +206,8 @@ fn facts(view: &TransactionView, language: Language, t: &'static Texts) -> Vec<F
         DetailsView::Transfer { to_wallet_id, .. } => {
             tell(c.to_wallet, Some(to_wallet_id.to_string()), true, None);
         }
+        // Operators see the sender's side.
+        DetailsView::Received { .. } => {}
         DetailsView::Refund { charge_id, .. } => {
             let href = format!("/console/transacoes/{charge_id}");
             tell(d.of_charge, Some(charge_id.to_string()), true, Some(href));

@@ -17,6 +17,7 @@ use crate::form::Form;
 use crate::format;
 use crate::notice::Notice;
 use crate::parts::qr::{self, Drawing};
+use crate::parts::review::fact;
 use crate::parts::words::{self, Stage};
 use crate::session::{Holder, Signed};
 use crate::shell::{self, Place, Shell};
@@ -118,7 +119,7 @@ fn page(shell: Shell, view: &TransactionView, attempts: &[AttemptView]) -> Detai
     ];
     DetailPage {
         id: view.id.to_string(),
-        title: title(view, t),
+        title: words::title(view, t),
         amount: format::reais(view.amount),
         stage: words::stage(view, t),
         because: because.into_iter().flatten().collect(),
@@ -129,13 +130,6 @@ fn page(shell: Shell, view: &TransactionView, attempts: &[AttemptView]) -> Detai
         related: related(view),
         t,
         shell,
-    }
-}
-
-fn title(view: &TransactionView, t: &Texts) -> &'static str {
-    match (view.kind, view.status) {
-        (Kind::Charge, Status::Success) => t.activity.received,
-        (kind, _) => words::kind(kind, t),
     }
 }
 
@@ -153,7 +147,9 @@ fn related(view: &TransactionView) -> String {
     let ids: Vec<String> = match &view.details {
         DetailsView::Charge { refunds, .. } => refunds.iter().map(|id| id.to_string()).collect(),
         DetailsView::Refund { charge_id, .. } => vec![charge_id.to_string()],
-        DetailsView::Payout { .. } | DetailsView::Transfer { .. } => Vec::new(),
+        DetailsView::Payout { .. }
+        | DetailsView::Transfer { .. }
+        | DetailsView::Received { .. } => Vec::new(),
     };
     ids.join(" ")
 }
@@ -213,7 +209,9 @@ fn can(view: &TransactionView, is_demo: bool) -> Can {
             pay_again: view.status != Status::Pending,
             ..Can::default()
         },
-        DetailsView::Transfer { .. } | DetailsView::Refund { .. } => Can {
+        DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
+        | DetailsView::Refund { .. } => Can {
             receipt,
             ..Can::default()
         },
@@ -227,19 +225,40 @@ pub fn gateway_name(gateway: Gateway) -> &'static str {
     }
 }
 
-/// What there is to know, in the order in which it is asked for.
-pub fn facts(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
+/// What there is to know, in the order in which it is asked for: the other side, and what stands
+/// beside it.
+fn facts(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
+    let d = &t.detail;
+    let (label, party) = match &view.details {
+        DetailsView::Charge { payer, .. } => (d.payer, payer.clone()),
+        DetailsView::Received { payer } => (d.payer, Some(payer.clone())),
+        DetailsView::Payout { payee, .. } | DetailsView::Transfer { payee, .. } => {
+            (d.payee, payee.clone())
+        }
+        DetailsView::Refund { .. } => (d.payee, None),
+    };
+    let party = party.unwrap_or_default();
+    let sides = [(label, party.name), (d.document, party.tax_id_masked)];
+    let side = |(name, value): (&'static str, Option<String>)| Some(fact(name, value?));
+    let mut facts: Vec<Fact> = sides.into_iter().filter_map(side).collect();
+    facts.extend(facts_beside(view, t));
+    facts
+}
+
+/// Everything but who is on the other side.
+pub fn facts_beside(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
     let d = &t.detail;
     let mut facts = Vec::new();
     let mut tell = |name, value: Option<String>| {
-        facts.extend(value.map(|value| Fact {
-            name,
-            value,
-            is_code: false,
-            href: None,
-        }));
+        facts.extend(value.map(|value| fact(name, value)));
+    };
+    let some = |money: Money| {
+        Some(money)
+            .filter(|money| !money.is_zero())
+            .map(format::reais)
     };
     let mut charge = None;
+    let mut end_to_end_id = view.end_to_end_id.clone();
     match &view.details {
         DetailsView::Charge {
             payer,
@@ -247,57 +266,38 @@ pub fn facts(view: &TransactionView, t: &'static Texts) -> Vec<Fact> {
             pay_ins,
             ..
         } => {
-            let payer = payer.clone().unwrap_or_default();
-            tell(d.payer, payer.name);
-            tell(d.document, payer.tax_id_masked);
-            tell(d.bank, payer.bank);
+            tell(d.bank, payer.as_ref().and_then(|payer| payer.bank.clone()));
             let fees = Money::sum(pay_ins.iter().map(|paid| paid.fee));
-            let fees = fees.filter(|fees| !fees.is_zero());
-            tell(d.fee, fees.map(format::reais));
-            let given = Some(*refunded).filter(|refunded| !refunded.is_zero());
-            tell(d.refunded, given.map(format::reais));
+            tell(d.fee, fees.and_then(some));
+            tell(d.refunded, some(*refunded));
+            let first = pay_ins.first().and_then(|paid| paid.end_to_end_id.clone());
+            end_to_end_id = end_to_end_id.or(first);
         }
         DetailsView::Payout {
-            payee,
-            pix_key,
-            returned,
-            ..
+            pix_key, returned, ..
         } => {
-            let payee = payee.clone().unwrap_or_default();
-            tell(d.payee, payee.name);
-            tell(d.document, payee.tax_id_masked);
             tell(d.key, pix_key.clone());
-            let back = Some(*returned).filter(|returned| !returned.is_zero());
-            tell(d.returned, back.map(format::reais));
+            tell(d.returned, some(*returned));
         }
-        DetailsView::Transfer { payee, .. } => {
-            let payee = payee.clone().unwrap_or_default();
-            tell(d.payee, payee.name);
-            tell(d.document, payee.tax_id_masked);
-        }
+        DetailsView::Transfer { .. } | DetailsView::Received { .. } => {}
         DetailsView::Refund { charge_id, .. } => charge = Some(*charge_id),
     }
     if view.kind != Kind::Charge {
-        let fee = Some(view.fee).filter(|fee| !fee.is_zero());
-        tell(d.fee, fee.map(format::reais));
+        tell(d.fee, some(view.fee));
     }
     tell(d.description, view.description.clone());
     tell(d.reference, view.reference.clone());
     let gateway = view.gateway.map(|gateway| gateway_name(gateway).to_owned());
     tell(d.gateway, gateway);
     facts.extend(charge.map(|id| Fact {
-        name: d.of_charge,
-        value: d.open.to_owned(),
-        is_code: false,
         href: Some(format!("/app/transacoes/{id}")),
+        ..fact(d.of_charge, d.open.to_owned())
     }));
     let id = |name, value: String| Fact {
-        name,
-        value,
         is_code: true,
-        href: None,
+        ..fact(name, value)
     };
-    facts.extend(view.end_to_end_id.clone().map(|it| id(d.end_to_end, it)));
+    facts.extend(end_to_end_id.map(|it| id(d.end_to_end, it)));
     facts.push(id(d.number, view.id.to_string()));
     facts
 }
@@ -310,7 +310,10 @@ fn steps(
     t: &Texts,
 ) -> Vec<Step> {
     let d = &t.detail;
-    let mut told: Vec<(Moment, String)> = vec![(view.created_at, d.step_created.to_owned())];
+    // What reached the reader was asked for by somebody else.
+    let is_own = !matches!(view.details, DetailsView::Received { .. });
+    let mut told: Vec<(Moment, String)> = Vec::new();
+    told.extend(is_own.then(|| (view.created_at, d.step_created.to_owned())));
     if view.kind != Kind::Charge {
         told.extend(attempts.iter().map(|attempt| {
             let text = match attempt.outcome.as_str() {
@@ -331,7 +334,9 @@ fn steps(
             let text = fill(d.step_returned, &[&format::reais(back.amount)]);
             (back.at, text)
         })),
-        DetailsView::Transfer { .. } | DetailsView::Refund { .. } => {}
+        DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
+        | DetailsView::Refund { .. } => {}
     }
     told.sort_by_key(|(at, _)| *at);
     let now = fill(d.step_now, &[words::stage(view, t).label]);

@@ -1,5 +1,7 @@
-//! `/app/transacoes`: everything the user asked for or was paid, filtered, searched, page by page,
+//! `/app/transacoes`: everything the user asked for or was sent, filtered, searched, page by page,
 //! and as CSV.
+
+use std::sync::Arc;
 
 use app::commands::ListTransactions;
 use app::views::TransactionView;
@@ -9,23 +11,22 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::ids::TransactionId;
 use domain::status::{Kind, Status};
 use domain::time::Moment;
-use http::header;
 
 use crate::Web;
 use crate::form::{Pairs, Query};
 use crate::format;
 use crate::parts::activity::{self, Day, Eyes};
+use crate::parts::csv::{self, cell};
 use crate::parts::words;
 use crate::session::Holder;
 use crate::shell::{self, Place, Shell};
 use crate::stop::Stop;
-use crate::texts::{Language, Texts};
+use crate::texts::Texts;
 
 /// Rows of one page.
 const ROWS: u32 = 20;
-/// Rows read at once for a file, and rows that a file has at most.
-const CSV_ROWS: u32 = 200;
-const CSV_MOST: usize = 20_000;
+/// Rows read at once for a file.
+const CSV_ROWS: u32 = 50;
 /// Months offered.
 const MONTHS: i32 = 24;
 
@@ -58,9 +59,8 @@ pub async fn show(
     if let Ok(id) = TransactionId::parse(query.get("busca")) {
         return Ok(Redirect::to(&format!("/app/transacoes/{id}")).into_response());
     }
-    let language = signed.visitor.language;
     if query.get("formato") == "csv" {
-        return csv(&web, &holder, &query, language).await;
+        return as_csv(web, holder, &query).await;
     }
     let position = web.app.last_position().await?;
     let list = wanted(&query, ROWS);
@@ -159,49 +159,34 @@ fn page(shell: Shell, query: &Pairs, views: &[TransactionView], now: Moment) -> 
     }
 }
 
-async fn csv(
-    web: &Web,
-    holder: &Holder,
-    query: &Pairs,
-    language: Language,
-) -> Result<Response, Stop> {
-    let t = language.texts();
-    let mut text = format!("\u{feff}{}\r\n", t.history.csv_head);
-    let mut list = wanted(query, CSV_ROWS);
-    let mut count = 0;
-    loop {
-        let views = web
-            .app
-            .transactions(&holder.signed.caller, list.clone())
-            .await?;
-        text.extend(views.iter().map(|view| line(view, t)));
-        count += views.len();
-        list.before = views.last().map(|view| view.id);
-        let is_full = views.len() == usize::try_from(CSV_ROWS).unwrap_or(usize::MAX);
-        if !is_full || count >= CSV_MOST {
-            break;
-        }
-    }
-    Ok(file("pixwave.csv", text))
-}
-
-/// A CSV to be kept.
-pub fn file(name: &str, text: String) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}\""),
-        ),
-    ];
-    (headers, text).into_response()
+async fn as_csv(web: Web, holder: Holder, query: &Pairs) -> Result<Response, Stop> {
+    let t = holder.signed.visitor.language.texts();
+    let caller = Arc::new(holder.signed.caller);
+    let start = ListTransactions {
+        before: None,
+        ..wanted(query, CSV_ROWS)
+    };
+    csv::file("pixwave.csv", t.history.csv_head, start, move |list| {
+        let (app, caller) = (web.app.clone(), Arc::clone(&caller));
+        Box::pin(async move {
+            let views = app.transactions(&caller, list.clone()).await?;
+            let is_full = u32::try_from(views.len()).is_ok_and(|count| count >= list.limit);
+            let last = views.last().filter(|_| is_full);
+            let rest = last.map(|view| ListTransactions {
+                before: Some(view.id),
+                ..list
+            });
+            Ok((views.iter().map(|view| line(view, t)).collect(), rest))
+        })
+    })
+    .await
 }
 
 fn line(view: &TransactionView, t: &Texts) -> String {
     let text = |value: Option<&str>| cell(value.unwrap_or(""));
     let cells = [
         format::machine(view.created_at),
-        cell(words::kind(view.kind, t)),
+        cell(words::title(view, t)),
         cell(words::stage(view, t).label),
         format::typed(view.amount),
         format::typed(view.fee),
@@ -214,20 +199,11 @@ fn line(view: &TransactionView, t: &Texts) -> String {
     format!("{}\r\n", cells.join(";"))
 }
 
-/// Text as a cell: quoted, and never a formula to a spreadsheet.
-pub fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        "'"
-    } else {
-        ""
-    };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::detail::tests::{charge, payout};
     use super::*;
+    use crate::texts::Language;
 
     #[test]
     fn filters_are_kept_and_the_list_goes_on() {
@@ -267,9 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_never_a_formula() {
-        assert_eq!(cell("=1+1"), "\"'=1+1\"");
-        assert_eq!(cell("a\"b;c"), "\"a\"\"b;c\"");
+    fn a_file_has_amount_and_fee() {
         let text = line(&charge(Status::Success, "paid"), Language::English.texts());
         assert!(text.contains(";10,50;0,00;") && text.ends_with("\r\n"));
     }

@@ -1,7 +1,7 @@
 //! `/app`: the balance, the shortcuts, what happened lately.
 
 use app::commands::ListTransactions;
-use app::ports::store::{StatementFilter, WalletRow};
+use app::ports::store::WalletRow;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -16,9 +16,7 @@ use crate::stop::Stop;
 use crate::texts::{Texts, fill};
 
 /// Movements shown.
-const RECENT: usize = 8;
-/// Lines of the statement among which received transfers are looked for.
-const LINES: u32 = 40;
+const RECENT: u32 = 8;
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
@@ -42,26 +40,11 @@ pub async fn show(State(web): State<Web>, holder: Holder) -> Result<Response, St
         now: web.app.now(),
     };
     let list = ListTransactions {
-        limit: 8,
+        limit: RECENT,
         ..ListTransactions::default()
     };
     let views = web.app.transactions(&signed.caller, list).await?;
-    let filter = StatementFilter {
-        wallet_id: wallet.id,
-        from: None,
-        to: None,
-        before_seq: None,
-        limit: LINES,
-    };
-    let lines = web.app.statement(&signed.caller, filter).await?;
-    let own = views.iter().map(|view| activity::row(view, eyes));
-    let received = lines
-        .iter()
-        .filter(|line| activity::is_received_transfer(line))
-        .map(|line| activity::row_of_line(line, eyes));
-    let mut rows: Vec<Row> = own.chain(received).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
-    rows.truncate(RECENT);
+    let rows = views.iter().map(|view| activity::row(view, eyes)).collect();
     Ok(shell::ok(&page(shell, &signed.me.user.name, &wallet, rows)))
 }
 

@@ -54,6 +54,10 @@ pub fn routes() -> Router<Web> {
         .route("/app/transacoes/{id}/simular", post(detail::simulate))
         .route("/app/transacoes/{id}/comprovante", get(receipt::show))
         .route(
+            "/app/transacoes/{id}/comprovante.png",
+            get(receipt::picture),
+        )
+        .route(
             "/app/transacoes/{id}/devolver",
             get(refund::show).post(refund::create),
         )

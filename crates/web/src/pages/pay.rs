@@ -7,7 +7,7 @@ use app::commands::{PayoutDestination, RequestPayout};
 use app::payouts::preview::{PayoutPreview, PreviewPayout};
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use domain::money::Money;
 use domain::pix::br_code::BrCode;
 use domain::pix::key::{PixKey, PixKeyError};
@@ -15,10 +15,10 @@ use domain::pix::key::{PixKey, PixKeyError};
 use crate::Web;
 use crate::form::{self, Form, Pairs, Read};
 use crate::format::{self, reais};
-use crate::notice::Notice;
 use crate::pages::detail::Fact;
 use crate::parts::field::{Field, Input};
-use crate::parts::refusal::{self, Beside};
+use crate::parts::order::{self, Fields, Wrong};
+use crate::parts::refusal;
 use crate::parts::review::{self, ReviewPage, fact};
 use crate::session::Holder;
 use crate::shell::{self, Shell};
@@ -39,51 +39,25 @@ struct PayPage {
     description: Field,
 }
 
-#[derive(Default)]
-pub struct Wrong {
-    pub form: Option<String>,
-    pub target: Option<String>,
-    pub amount: Option<String>,
-    pub description: Option<String>,
-}
-
-impl Wrong {
-    /// The words of a refusal where they belong.
-    pub fn of((beside, text): (Beside, String)) -> Wrong {
-        let mut wrong = Wrong::default();
-        match beside {
-            Beside::Amount => wrong.amount = Some(text),
-            Beside::Target => wrong.target = Some(text),
-            Beside::Form => wrong.form = Some(text),
-        }
-        wrong
-    }
-}
-
 fn page(shell: Shell, key: String, typed: &Pairs, wrong: Wrong) -> PayPage {
     let t = shell.t;
+    let fields = Fields {
+        t,
+        typed,
+        wrong: &wrong,
+    };
     PayPage {
         key,
-        wrong: wrong.form,
         seen: None,
-        target: Field::new("target", t.pay.target, Input::Lines)
-            .value(typed.get("target"))
+        target: fields
+            .target(t.pay.target, Input::Lines)
             .hint(t.pay.target_hint)
-            .error(wrong.target)
             .longest(2_000)
             .check("target")
             .first(),
-        amount: Field::new("amount", t.pay.amount, Input::Money)
-            .value(typed.get("amount"))
-            .hint(t.pay.amount_hint)
-            .error(wrong.amount)
-            .longest(20)
-            .optional(),
-        description: Field::new("description", t.pay.description, Input::Text)
-            .value(typed.get("description"))
-            .error(wrong.description)
-            .longest(140)
-            .optional(),
+        amount: fields.amount().hint(t.pay.amount_hint).optional(),
+        description: fields.description(),
+        wrong: wrong.form,
         t,
         shell,
     }
@@ -113,20 +87,12 @@ fn read(typed: &Pairs, t: &Texts) -> Result<Asked, Wrong> {
         "" => Ok(None),
         text => form::amount(text, t).map(Some),
     };
-    let description = form::optional_text(typed.get("description"), 140, t);
-    match (destination, amount, description) {
-        (Ok(destination), Ok(amount), Ok(description)) => Ok(Asked {
-            destination,
-            amount,
-            description,
-        }),
-        (destination, amount, description) => Err(Wrong {
-            form: None,
-            target: destination.err().map(str::to_owned),
-            amount: amount.err().map(str::to_owned),
-            description: description.err().map(str::to_owned),
-        }),
-    }
+    let (destination, amount, description) = order::read(destination, amount, typed, t)?;
+    Ok(Asked {
+        destination,
+        amount,
+        description,
+    })
 }
 
 /// A BR Code begins with its format indicator; anything else is a key.
@@ -199,14 +165,13 @@ pub async fn look(
     let t = holder.signed.visitor.language.texts();
     let key = form::key(form.get("key")).ok_or(Stop::ForeignForm)?;
     let shell = || Shell::signed(&web, &holder.signed, review::PLACE);
-    let again = |wrong| Ok(shell::again(&page(shell(), key.clone(), &form, wrong)));
+    let again = |wrong| {
+        let page = page(shell(), key.clone(), &form, wrong);
+        Ok(shell::to_come_back_to(shell::again(&page)))
+    };
     if !form.get("change").is_empty() {
-        return Ok(shell::ok(&page(
-            shell(),
-            key.clone(),
-            &form,
-            Wrong::default(),
-        )));
+        let page = page(shell(), key.clone(), &form, Wrong::default());
+        return Ok(shell::to_come_back_to(shell::ok(&page)));
     }
     let asked = match read(&form, t) {
         Ok(asked) => asked,
@@ -219,28 +184,23 @@ pub async fn look(
     };
     let preview = match web.app.preview_payout(&holder.signed.caller, request).await {
         Ok(preview) => preview,
-        Err(refused) => return again(Wrong::of(refusal::words(refused, t)?)),
+        Err(refused) => return again(Wrong::of(refused, t)?),
     };
     let Some(amount) = preview.amount else {
         let (_, said) = seen(form.get("target"), t);
-        let wrong = Wrong {
-            amount: Some(t.pay.amount_now.to_owned()),
-            ..Wrong::default()
-        };
+        let wrong = Wrong::amount(t.pay.amount_now.to_owned());
         let page = PayPage {
             seen: Some(said),
             ..page(shell(), key.clone(), &form, wrong)
         };
-        return Ok(shell::again(&page));
+        return Ok(shell::to_come_back_to(shell::again(&page)));
     };
     if let Some(wrong) = beyond(&preview, amount, t) {
-        return again(Wrong {
-            amount: Some(wrong),
-            ..Wrong::default()
-        });
+        return again(Wrong::amount(wrong));
     }
     let hidden = review::hidden(&form, &key, format::typed(amount));
-    Ok(shell::ok(&to_review(shell(), &preview, amount, hidden)))
+    let page = to_review(shell(), &preview, amount, hidden);
+    Ok(shell::to_come_back_to(shell::ok(&page)))
 }
 
 /// Amount and fee together.
@@ -348,15 +308,8 @@ pub async fn confirm(
     };
     let accepted = web.app.request_payout(&holder.signed.caller, request).await;
     match accepted {
-        Ok(accepted) => {
-            let target = format!("/app/transacoes/{}", accepted.view.id);
-            let there = Redirect::to(&target).into_response();
-            Ok(match accepted.replayed {
-                true => Notice::PaidBefore.on(there, web.secure),
-                false => there,
-            })
-        }
-        Err(refused) => again(Wrong::of(refusal::words(refused, t)?)),
+        Ok(accepted) => Ok(order::to_page(&accepted, &web)),
+        Err(refused) => again(Wrong::of(refused, t)?),
     }
 }
 

@@ -9,8 +9,9 @@ use domain::time::Span;
 
 use crate::Web;
 use crate::form::{self, Form, Pairs};
-use crate::parts::field::{Field, Input};
-use crate::parts::refusal::{self, Beside};
+use crate::parts::field::Field;
+use crate::parts::order::{self, Fields, Wrong};
+use crate::parts::refusal;
 use crate::session::Holder;
 use crate::shell::{self, Place, Shell};
 use crate::stop::Stop;
@@ -35,30 +36,19 @@ struct ReceivePage {
     lives: Vec<(u32, &'static str, bool)>,
 }
 
-#[derive(Default)]
-struct Wrong {
-    form: Option<String>,
-    amount: Option<String>,
-    description: Option<String>,
-}
-
 fn page(shell: Shell, key: String, typed: &Pairs, wrong: Wrong) -> ReceivePage {
     let t = shell.t;
     let chosen = life(typed);
+    let fields = Fields {
+        t,
+        typed,
+        wrong: &wrong,
+    };
     ReceivePage {
         key,
-        wrong: wrong.form,
-        amount: Field::new("amount", t.receive.amount, Input::Money)
-            .value(typed.get("amount"))
-            .error(wrong.amount)
-            .longest(20)
-            .first(),
-        description: Field::new("description", t.receive.description, Input::Text)
-            .value(typed.get("description"))
-            .hint(t.receive.description_hint)
-            .error(wrong.description)
-            .longest(140)
-            .optional(),
+        amount: fields.amount().first(),
+        description: fields.description().hint(t.receive.description_hint),
+        wrong: wrong.form.or(wrong.target),
         lives: [
             (AN_HOUR, t.receive.an_hour),
             (A_DAY, t.receive.a_day),
@@ -105,16 +95,9 @@ pub async fn create(
         Ok(shell::again(&page(shell, key.clone(), &form, wrong)))
     };
     let amount = form::amount(form.get("amount"), t);
-    let description = form::optional_text(form.get("description"), 140, t);
-    let (amount, description) = match (amount, description) {
-        (Ok(amount), Ok(description)) => (amount, description),
-        (amount, description) => {
-            return again(Wrong {
-                amount: amount.err().map(str::to_owned),
-                description: description.err().map(str::to_owned),
-                form: None,
-            });
-        }
+    let (amount, description) = match order::read(Ok(()), amount, &form, t) {
+        Ok(((), amount, description)) => (amount, description),
+        Err(wrong) => return again(wrong),
     };
     let request = RequestCharge {
         common: refusal::common(key.clone(), description),
@@ -124,15 +107,7 @@ pub async fn create(
     };
     let accepted = match web.app.request_charge(&signed.caller, request).await {
         Ok(accepted) => accepted,
-        Err(refused) => {
-            let (beside, text) = refusal::words(refused, t)?;
-            let mut wrong = Wrong::default();
-            match beside {
-                Beside::Amount => wrong.amount = Some(text),
-                Beside::Target | Beside::Form => wrong.form = Some(text),
-            }
-            return again(wrong);
-        }
+        Err(refused) => return again(Wrong::of(refused, t)?),
     };
     let id = accepted.view.id;
     // A wait that breaks off changes nothing: the page waits on.
@@ -143,9 +118,10 @@ pub async fn create(
 fn has_code(view: &TransactionView) -> bool {
     let code = match &view.details {
         DetailsView::Charge { br_code, .. } => br_code.is_some(),
-        DetailsView::Payout { .. } | DetailsView::Transfer { .. } | DetailsView::Refund { .. } => {
-            false
-        }
+        DetailsView::Payout { .. }
+        | DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
+        | DetailsView::Refund { .. } => false,
     };
     code || view.stage != "creating"
 }

@@ -4,16 +4,15 @@ use app::commands::RequestRefund;
 use app::views::{DetailsView, PayInView, TransactionView};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use domain::ids::PayInId;
 
 use super::detail::{own, refundable};
-use super::pay::Wrong;
 use crate::Web;
 use crate::form::{self, Form, Pairs};
 use crate::format::{self, reais};
-use crate::notice::Notice;
-use crate::parts::field::{Field, Input};
+use crate::parts::field::Field;
+use crate::parts::order::{self, Fields, Wrong};
 use crate::parts::refusal;
 use crate::session::Holder;
 use crate::shell::{self, Place, Shell};
@@ -41,9 +40,10 @@ fn candidates(view: &TransactionView) -> Vec<&PayInView> {
             .iter()
             .filter(|paid| !refundable(paid).is_zero())
             .collect(),
-        DetailsView::Payout { .. } | DetailsView::Transfer { .. } | DetailsView::Refund { .. } => {
-            Vec::new()
-        }
+        DetailsView::Payout { .. }
+        | DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
+        | DetailsView::Refund { .. } => Vec::new(),
     }
 }
 
@@ -72,21 +72,21 @@ fn page(
         "" if typed.get("key").is_empty() => all.unwrap_or_default(),
         amount => amount.to_owned(),
     };
+    let fields = Fields {
+        t,
+        typed,
+        wrong: &wrong,
+    };
     RefundPage {
         id: view.id.to_string(),
         key,
-        wrong: wrong.form.or(wrong.target),
-        amount: Field::new("amount", t.pay.amount, Input::Money)
+        amount: fields
+            .amount()
             .value(amount)
             .hint(t.refund.amount_hint)
-            .error(wrong.amount)
-            .longest(20)
             .first(),
-        description: Field::new("description", t.pay.description, Input::Text)
-            .value(typed.get("description"))
-            .error(wrong.description)
-            .longest(140)
-            .optional(),
+        description: fields.description(),
+        wrong: wrong.form.or(wrong.target),
         pay_ins: pay_ins.collect(),
         t,
         shell,
@@ -122,16 +122,9 @@ pub async fn create(
         Ok(shell::again(&page(shell, key.clone(), &view, &form, wrong)))
     };
     let amount = form::amount(form.get("amount"), t);
-    let description = form::optional_text(form.get("description"), 140, t);
-    let (amount, description) = match (amount, description) {
-        (Ok(amount), Ok(description)) => (amount, description),
-        (amount, description) => {
-            return again(Wrong {
-                amount: amount.err().map(str::to_owned),
-                description: description.err().map(str::to_owned),
-                ..Wrong::default()
-            });
-        }
+    let (amount, description) = match order::read(Ok(()), amount, &form, t) {
+        Ok(((), amount, description)) => (amount, description),
+        Err(wrong) => return again(wrong),
     };
     let request = RequestRefund {
         common: refusal::common(key.clone(), description),
@@ -140,15 +133,8 @@ pub async fn create(
         amount: Some(amount),
     };
     match web.app.request_refund(&holder.signed.caller, request).await {
-        Ok(accepted) => {
-            let target = format!("/app/transacoes/{}", accepted.view.id);
-            let there = Redirect::to(&target).into_response();
-            Ok(match accepted.replayed {
-                true => Notice::PaidBefore.on(there, web.secure),
-                false => there,
-            })
-        }
-        Err(refused) => again(Wrong::of(refusal::words(refused, t)?)),
+        Ok(accepted) => Ok(order::to_page(&accepted, &web)),
+        Err(refused) => again(Wrong::of(refused, t)?),
     }
 }
 

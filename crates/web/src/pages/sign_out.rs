@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 
 use crate::Web;
 use crate::cookies;
@@ -10,6 +10,8 @@ use crate::form::Form;
 use crate::notice::Notice;
 use crate::session::Signed;
 use crate::stop::Stop;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 pub async fn leave(State(web): State<Web>, signed: Signed, _: Form) -> Result<Response, Stop> {
     if let Some(session) = signed.caller.session_id {
@@ -19,5 +21,8 @@ pub async fn leave(State(web): State<Web>, signed: Signed, _: Form) -> Result<Re
     let gone = cookies::set(name, "", Some(0), web.secure);
     let mut response = Redirect::to("/").into_response();
     response.headers_mut().append(header::SET_COOKIE, gone);
+    // What the browser keeps for its back button goes with the session.
+    let forget = HeaderValue::from_static("\"cache\"");
+    response.headers_mut().insert(CLEAR_SITE_DATA, forget);
     Ok(Notice::SignedOut.on(response, web.secure))
 }

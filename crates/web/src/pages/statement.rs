@@ -1,24 +1,29 @@
-//! `/app/extrato`: the entries of a month with the balance after each, and as CSV.
+//! `/app/extrato`: a month as a bank tells it, from the balance before it to the balance after it, line
+//! by line, and as CSV.
 
-use app::ports::store::{StatementFilter, StatementLine};
+use std::sync::Arc;
+
+use app::ports::store::StatementFilter;
+use app::wallets::SpendableLine;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use domain::ledger::{Account, Pocket};
 use domain::time::Moment;
 
-use super::history::{cell, file};
 use crate::Web;
 use crate::form::Query;
 use crate::format;
+use crate::parts::activity::{self, Day, Eyes};
+use crate::parts::csv::{self, cell, cents};
+use crate::parts::lines;
 use crate::session::Holder;
 use crate::shell::{self, Place, Shell};
 use crate::stop::Stop;
 use crate::texts::Texts;
 
-/// Lines of the wallet read at once, and at most.
-const LINES: u32 = 1_000;
-const MOST: usize = 20_000;
+/// Lines of one page, and lines read at once for a file.
+const LINES: u32 = 30;
+const CSV_LINES: u32 = 50;
 /// Months offered.
 const MONTHS: i32 = 24;
 
@@ -29,17 +34,18 @@ struct StatementPage {
     t: &'static Texts,
     months: Vec<(String, String, bool)>,
     month: String,
-    entries: Vec<Entry>,
+    /// Label and amount: what there was, what changed, what there is.
+    sums: [(&'static str, String); 3],
+    days: Vec<Day>,
+    /// The address of the next page.
+    more: Option<String>,
 }
 
-struct Entry {
-    when: String,
-    machine_time: String,
-    what: &'static str,
-    href: Option<String>,
-    amount: String,
-    is_in: bool,
-    balance: String,
+/// A month and what the wallet could spend before and after it, in centavos.
+struct Month {
+    name: String,
+    opening: i64,
+    closing: i64,
 }
 
 pub async fn show(
@@ -47,173 +53,203 @@ pub async fn show(
     holder: Holder,
     Query(query): Query,
 ) -> Result<Response, Stop> {
-    let signed = &holder.signed;
-    let language = signed.visitor.language;
-    let now = web.app.now();
-    let offered = format::months(now, MONTHS, language);
+    let language = holder.signed.visitor.language;
+    let offered = format::months(web.app.now(), MONTHS, language);
     let asked = query.get("mes");
-    let this = offered.first().map(|(value, _)| value.clone());
-    let month = match format::month(asked) {
-        Some(_) => asked.to_owned(),
-        None => this.unwrap_or_default(),
+    let name = match (format::month(asked), offered.first()) {
+        (None, Some((this, _))) => this.clone(),
+        (Some(_), _) | (None, None) => asked.to_owned(),
     };
-    let lines = lines(&web, &holder, &month).await?;
-    if query.get("formato") == "csv" {
-        let text = csv(&lines, language.texts());
-        return Ok(file(&format!("pixwave-{month}.csv"), text));
-    }
-    let shell = Shell::signed(&web, signed, Place::History);
-    Ok(shell::ok(&page(shell, offered, &month, &lines)))
-}
-
-/// Money that somebody else moved here: the transaction is theirs and has no page of ours.
-fn is_received(line: &StatementLine) -> bool {
-    line.journal_kind == "transfer" && line.cents > 0
-}
-
-/// The entries of what can be spent, newest first.
-async fn lines(web: &Web, holder: &Holder, month: &str) -> Result<Vec<StatementLine>, Stop> {
-    let span: Option<(Moment, Moment)> = format::month(month);
-    let mut filter = StatementFilter {
+    let (from, to) = format::month(&name).ok_or(Stop::NotFound)?;
+    let filter = StatementFilter {
         wallet_id: holder.wallet.id,
-        from: span.map(|(from, _)| from),
-        to: span.map(|(_, to)| to),
-        before_seq: None,
+        from: Some(from),
+        to: Some(to),
+        before_seq: query.get("antes").parse().ok(),
         limit: LINES,
     };
-    let mut all = Vec::new();
-    loop {
-        let lines = web
-            .app
-            .statement(&holder.signed.caller, filter.clone())
-            .await?;
-        let is_full = lines.len() == usize::try_from(LINES).unwrap_or(usize::MAX);
-        filter.before_seq = lines.last().map(|line| line.seq);
-        all.extend(lines);
-        if !is_full || all.len() >= MOST {
-            break;
-        }
+    if query.get("formato") == "csv" {
+        return as_csv(web, holder, &name, filter).await;
     }
-    all.retain(|line| matches!(line.account, Account::Wallet(_, Pocket::Available)));
-    Ok(all)
+    let caller = &holder.signed.caller;
+    let month = Month {
+        opening: spendable_before(&web, &holder, from).await?,
+        closing: spendable_before(&web, &holder, to).await?,
+        name,
+    };
+    let lines = web.app.spendable_lines(caller, filter).await?;
+    let shell = Shell::signed(&web, &holder.signed, Place::History);
+    Ok(shell::ok(&page(
+        shell,
+        offered,
+        &month,
+        &lines,
+        web.app.now(),
+    )))
 }
 
-/// What an entry is, by the kind of its journal.
-fn what(line: &StatementLine, t: &Texts) -> &'static str {
-    let s = &t.statement;
-    let is_in = line.cents >= 0;
-    match line.journal_kind.as_str() {
-        "pay_in" | "suspense_matched" => s.received,
-        "payout_held" => s.set_aside,
-        "payout_settled" => s.sent,
-        "refund_held" => s.refund,
-        "payout_returned" => s.returned,
-        "transfer" if is_in => s.transfer_in,
-        "transfer" => s.transfer_out,
-        "reversal" => s.reversed,
-        "grant" => s.grant,
-        kind if kind.starts_with("dispute") => s.disputed,
-        kind if kind.ends_with("released") || kind.ends_with("given_back") => s.given_back,
-        _ => s.other,
-    }
+/// What could be spent just before a moment, in centavos.
+async fn spendable_before(web: &Web, holder: &Holder, moment: Moment) -> Result<i64, Stop> {
+    let before = Moment::from_micros(moment.micros() - 1);
+    let caller = &holder.signed.caller;
+    let (available, _, _) = web.app.balance_at(caller, holder.wallet.id, before).await?;
+    Ok(available)
 }
 
 fn page(
     shell: Shell,
     offered: Vec<(String, String)>,
-    month: &str,
-    lines: &[StatementLine],
+    month: &Month,
+    lines: &[SpendableLine],
+    now: Moment,
 ) -> StatementPage {
-    let (t, language) = (shell.t, shell.language);
-    let entry = |line: &StatementLine| Entry {
-        when: format::moment(line.at, language),
-        machine_time: format::machine(line.at),
-        what: what(line, t),
-        href: line
-            .transaction_id
-            .filter(|_| !is_received(line))
-            .map(|id| format!("/app/transacoes/{id}")),
-        amount: format::signed(line.cents),
-        is_in: line.cents > 0,
-        balance: format::signed(line.balance_after),
+    let t = shell.t;
+    let eyes = Eyes {
+        language: shell.language,
+        t,
+        now,
     };
+    let rows = lines.iter().map(|line| lines::row(line, eyes)).collect();
+    let is_full = lines.len() == usize::try_from(LINES).unwrap_or(usize::MAX);
+    let last = lines.last().filter(|_| is_full);
+    let changed = month.closing - month.opening;
+    let sign = if changed > 0 { "+\u{a0}" } else { "" };
     StatementPage {
+        sums: [
+            (t.statement.opening, format::signed(month.opening)),
+            (
+                t.statement.changed,
+                format!("{sign}{}", format::signed(changed)),
+            ),
+            (t.statement.closing, format::signed(month.closing)),
+        ],
+        more: last.map(|told| {
+            let (name, seq) = (&month.name, told.line.seq);
+            format!("/app/extrato?mes={name}&antes={seq}")
+        }),
         months: offered
             .into_iter()
-            .map(|(value, name)| {
-                let is_chosen = value == month;
-                (value, name, is_chosen)
+            .map(|(value, label)| {
+                let is_chosen = value == month.name;
+                (value, label, is_chosen)
             })
             .collect(),
-        month: month.to_owned(),
-        entries: lines.iter().map(entry).collect(),
+        month: month.name.clone(),
+        days: activity::by_day(rows),
         t,
         shell,
     }
 }
 
-fn csv(lines: &[StatementLine], t: &Texts) -> String {
-    let mut text = format!("\u{feff}{}\r\n", t.statement.csv_head);
-    for line in lines {
-        let id = line.transaction_id.map(|id| id.to_string());
-        let cells = [
-            format::machine(line.at),
-            cell(what(line, t)),
-            plain(line.cents),
-            plain(line.balance_after),
-            id.unwrap_or_default(),
-        ];
-        text.push_str(&format!("{}\r\n", cells.join(";")));
-    }
-    text
+async fn as_csv(
+    web: Web,
+    holder: Holder,
+    month: &str,
+    filter: StatementFilter,
+) -> Result<Response, Stop> {
+    let t = holder.signed.visitor.language.texts();
+    let caller = Arc::new(holder.signed.caller);
+    let start = StatementFilter {
+        before_seq: None,
+        limit: CSV_LINES,
+        ..filter
+    };
+    let name = format!("pixwave-{month}.csv");
+    csv::file(&name, t.statement.csv_head, start, move |filter| {
+        let (app, caller) = (web.app.clone(), Arc::clone(&caller));
+        Box::pin(async move {
+            let lines = app.spendable_lines(&caller, filter.clone()).await?;
+            let is_full = u32::try_from(lines.len()).is_ok_and(|count| count >= filter.limit);
+            let last = lines.last().filter(|_| is_full);
+            let rest = last.map(|told| StatementFilter {
+                before_seq: Some(told.line.seq),
+                ..filter
+            });
+            Ok((lines.iter().map(|line| as_line(line, t)).collect(), rest))
+        })
+    })
+    .await
 }
 
-/// Centavos as a spreadsheet reads them: `-1234,56`.
-fn plain(cents: i64) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    let cents = cents.unsigned_abs();
-    format!("{sign}{},{:02}", cents / 100, cents % 100)
+fn as_line(told: &SpendableLine, t: &Texts) -> String {
+    let line = &told.line;
+    let said = lines::said(told, t);
+    let id = line.transaction_id.map(|id| id.to_string());
+    let cells = [
+        format::machine(line.at),
+        cell(&said.title),
+        cents(line.cents),
+        said.fee.map(|fee| cents(-fee.cents())).unwrap_or_default(),
+        cents(line.balance_after),
+        id.unwrap_or_default(),
+    ];
+    format!("{}\r\n", cells.join(";"))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::detail::tests::payout;
     use super::*;
+    use crate::parts::lines::tests::line;
     use crate::texts::Language;
-    use domain::ids::{JournalId, TransactionId, WalletId};
+    use domain::status::Status;
 
-    fn entry(kind: &str, cents: i64) -> StatementLine {
-        StatementLine {
-            seq: 1,
-            at: Moment::default(),
-            journal_id: JournalId::from_bytes([1; 16]),
-            journal_kind: kind.into(),
-            transaction_id: Some(TransactionId::from_bytes([2; 16])),
-            account: Account::Wallet(WalletId::from_bytes([3; 16]), Pocket::Available),
-            cents,
-            balance_after: 123_456,
+    fn month() -> Month {
+        Month {
+            name: "2026-11".into(),
+            opening: 100_000,
+            closing: 123_456,
         }
     }
 
     #[test]
-    fn entries_show_the_balance_after_each() {
+    fn a_month_goes_from_its_opening_to_its_closing_balance() {
         for language in [Language::Portuguese, Language::English] {
             let t = language.texts();
-            let lines = [entry("pay_in", 1_050), entry("payout_held", -50)];
+            let sent = payout(Status::Success, "settled");
+            let lines = [
+                line("pay_in", 1_050, None),
+                line("payout_held", -1_060, Some(sent)),
+            ];
             let offered = vec![("2026-11".to_owned(), "novembro".to_owned())];
             let shell = Shell::sample(language);
-            let text = page(shell, offered, "2026-11", &lines).render().unwrap();
-            assert!(text.contains("1.234,56") && text.contains(t.statement.set_aside));
+            let now = Moment::default();
+            let page = page(shell, offered, &month(), &lines, now);
+            let text = page.render().unwrap();
+            for said in ["1.000,00", "234,56", "1.234,56", "ana@example.com"] {
+                assert!(text.contains(said), "{said}: {text}");
+            }
             assert!(text.contains("value=\"2026-11\" selected"));
-            let shell = Shell::sample(language);
-            let none = page(shell, Vec::new(), "", &[]).render().unwrap();
-            assert!(none.contains(t.statement.empty));
-            assert!(csv(&lines, t).contains(";10,50;1234,56;txn_"));
-            assert_eq!(plain(-5), "-0,05");
+            assert!(!text.contains("<script>alert") && page.more.is_none());
+            assert!(text.contains(&t.statement.with_fee.replace("{}", "R$\u{a0}0,10")));
         }
     }
 
     #[test]
-    fn only_own_movements_are_opened() {
-        assert!(is_received(&entry("transfer", 1)) && !is_received(&entry("transfer", -1)));
+    fn a_full_page_leads_to_the_lines_before_it() {
+        let lines = vec![line("pay_in", 1, None); 30];
+        let shell = Shell::sample(Language::Portuguese);
+        let full = page(shell, Vec::new(), &month(), &lines, Moment::default());
+        assert_eq!(
+            full.more.as_deref(),
+            Some("/app/extrato?mes=2026-11&antes=1")
+        );
+        let shell = Shell::sample(Language::Portuguese);
+        let none = page(shell, Vec::new(), &month(), &[], Moment::default());
+        let text = none.render().unwrap();
+        assert!(text.contains(none.t.statement.empty));
+    }
+
+    #[test]
+    fn a_file_has_amount_fee_and_balance() {
+        let sent = payout(Status::Success, "settled");
+        let text = as_line(
+            &line("payout_held", -1_060, Some(sent)),
+            Language::English.texts(),
+        );
+        assert!(
+            text.contains("\"Pix sent to ana@example.com\";-10,60;-0,10;1234,56;txn_"),
+            "{text}"
+        );
     }
 }

@@ -7,16 +7,15 @@ use app::commands::{RequestTransfer, TransferDestination};
 use app::views::PartyView;
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use domain::money::Money;
 use domain::pix::key::{PixKey, PixKeyKind};
 
-use super::pay::Wrong;
 use crate::Web;
 use crate::form::{self, Form, Pairs, Read};
 use crate::format::{self, reais};
-use crate::notice::Notice;
 use crate::parts::field::{Field, Input};
+use crate::parts::order::{self, Fields, Wrong};
 use crate::parts::refusal;
 use crate::parts::review::{self, ReviewPage, fact};
 use crate::session::Holder;
@@ -36,24 +35,19 @@ struct TransferPage {
 
 fn page(shell: Shell, key: String, typed: &Pairs, wrong: Wrong) -> TransferPage {
     let t = shell.t;
+    let fields = Fields {
+        t,
+        typed,
+        wrong: &wrong,
+    };
     TransferPage {
         key,
-        wrong: wrong.form,
         fields: [
-            Field::new("target", t.transfer.to, Input::Text)
-                .value(typed.get("target"))
-                .error(wrong.target)
-                .first(),
-            Field::new("amount", t.pay.amount, Input::Money)
-                .value(typed.get("amount"))
-                .error(wrong.amount)
-                .longest(20),
-            Field::new("description", t.pay.description, Input::Text)
-                .value(typed.get("description"))
-                .error(wrong.description)
-                .longest(140)
-                .optional(),
+            fields.target(t.transfer.to, Input::Text).first(),
+            fields.amount(),
+            fields.description(),
         ],
+        wrong: wrong.form,
         t,
         shell,
     }
@@ -79,20 +73,12 @@ struct Asked {
 fn read(typed: &Pairs, t: &Texts) -> Result<Asked, Wrong> {
     let to = payee(typed.get("target"), t);
     let amount = form::amount(typed.get("amount"), t);
-    let description = form::optional_text(typed.get("description"), 140, t);
-    match (to, amount, description) {
-        (Ok(to), Ok(amount), Ok(description)) => Ok(Asked {
-            to,
-            amount,
-            description,
-        }),
-        (to, amount, description) => Err(Wrong {
-            form: None,
-            target: to.err().map(str::to_owned),
-            amount: amount.err().map(str::to_owned),
-            description: description.err().map(str::to_owned),
-        }),
-    }
+    let (to, amount, description) = order::read(to, amount, typed, t)?;
+    Ok(Asked {
+        to,
+        amount,
+        description,
+    })
 }
 
 /// Users are known by the e-mail and the tax id of their sign-up, and by nothing else.
@@ -118,14 +104,13 @@ pub async fn look(
     let t = holder.signed.visitor.language.texts();
     let key = form::key(form.get("key")).ok_or(Stop::ForeignForm)?;
     let shell = || Shell::signed(&web, &holder.signed, review::PLACE);
-    let again = |wrong| Ok(shell::again(&page(shell(), key.clone(), &form, wrong)));
+    let again = |wrong| {
+        let page = page(shell(), key.clone(), &form, wrong);
+        Ok(shell::to_come_back_to(shell::again(&page)))
+    };
     if !form.get("change").is_empty() {
-        return Ok(shell::ok(&page(
-            shell(),
-            key.clone(),
-            &form,
-            Wrong::default(),
-        )));
+        let page = page(shell(), key.clone(), &form, Wrong::default());
+        return Ok(shell::to_come_back_to(shell::ok(&page)));
     }
     let asked = match read(&form, t) {
         Ok(asked) => asked,
@@ -137,18 +122,16 @@ pub async fn look(
         .await;
     let party = match found {
         Ok(party) => party,
-        Err(refused) => return again(Wrong::of(refusal::words(refused, t)?)),
+        Err(refused) => return again(Wrong::of(refused, t)?),
     };
     let available = holder.wallet.available;
     let Some(after) = available.checked_sub(asked.amount) else {
-        return again(Wrong {
-            amount: Some(fill(t.pay.not_enough, &[&reais(available)])),
-            ..Wrong::default()
-        });
+        let wrong = fill(t.pay.not_enough, &[&reais(available)]);
+        return again(Wrong::amount(wrong));
     };
     let hidden = review::hidden(&form, &key, format::typed(asked.amount));
     let page = to_review(shell(), party, (asked.amount, after), hidden);
-    Ok(shell::ok(&page))
+    Ok(shell::to_come_back_to(shell::ok(&page)))
 }
 
 fn to_review(
@@ -203,15 +186,8 @@ pub async fn confirm(
         .request_transfer(&holder.signed.caller, request)
         .await
     {
-        Ok(accepted) => {
-            let target = format!("/app/transacoes/{}", accepted.view.id);
-            let there = Redirect::to(&target).into_response();
-            Ok(match accepted.replayed {
-                true => Notice::PaidBefore.on(there, web.secure),
-                false => there,
-            })
-        }
-        Err(refused) => again(Wrong::of(refusal::words(refused, t)?)),
+        Ok(accepted) => Ok(order::to_page(&accepted, &web)),
+        Err(refused) => again(Wrong::of(refused, t)?),
     }
 }
 

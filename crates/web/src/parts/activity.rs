@@ -1,10 +1,8 @@
 //! A movement of money as one row of a list.
 
-use app::ports::store::StatementLine;
 use app::views::{DetailsView, PartyView, TransactionView};
-use domain::ledger::{Account, Pocket};
 use domain::money::Money;
-use domain::status::{Kind, Status};
+use domain::status::Status;
 use domain::time::Moment;
 
 use super::words::{self, Tone};
@@ -24,7 +22,8 @@ pub struct Row {
     pub tone: Tone,
     /// The stage, unless it is the ordinary end.
     pub badge: Option<&'static str>,
-    pub at: Moment,
+    /// What the wallet held after it, where that is told.
+    pub balance: Option<String>,
     pub machine_time: String,
     /// `16:10`
     pub clock: String,
@@ -50,31 +49,24 @@ pub struct Eyes {
 /// A transaction of the reader.
 pub fn row(view: &TransactionView, eyes: Eyes) -> Row {
     let t = eyes.t;
-    let (icon, title) = match view.kind {
-        Kind::Charge if view.status == Status::Success => ("in", t.activity.received),
-        Kind::Charge => ("qr", t.activity.charge),
-        Kind::Payout => ("out", t.activity.payout),
-        Kind::Transfer => ("swap", t.activity.transfer_out),
-        Kind::Refund => ("back", t.activity.refund),
-    };
     let stage = words::stage(view, t);
-    let (sign, tone) = match (view.kind, view.status) {
+    let (sign, tone) = match (direction(view), view.status) {
         (_, Status::Failed) => ("", Tone::Quiet),
-        (Kind::Charge, Status::Success) => ("+\u{a0}", Tone::Good),
-        (Kind::Charge, Status::Pending) => ("", Tone::Quiet),
-        (Kind::Payout | Kind::Transfer | Kind::Refund, _) => ("\u{2212}\u{a0}", Tone::Plain),
+        (Direction::In, Status::Success) => ("+\u{a0}", Tone::Good),
+        (Direction::In, Status::Pending) => ("", Tone::Quiet),
+        (Direction::Out, _) => ("\u{2212}\u{a0}", Tone::Plain),
     };
     Row {
         href: Some(format!("/app/transacoes/{}", view.id)),
-        icon,
-        title: title.to_owned(),
+        icon: icon(view),
+        title: words::title(view, t).to_owned(),
         detail: other_side(view)
             .or(view.description.clone())
             .unwrap_or_default(),
         amount: format!("{sign}{}", format::reais(shown_amount(view))),
         tone,
         badge: (!stage.is_ordinary).then_some(stage.label),
-        at: view.created_at,
+        balance: None,
         machine_time: format::machine(view.created_at),
         clock: format::clock(view.created_at),
         day: format::day(view.created_at, eyes.now, eyes.language, t),
@@ -82,39 +74,42 @@ pub fn row(view: &TransactionView, eyes: Eyes) -> Row {
 }
 
 /// A paid charge shows what was paid, which may be more than what was asked for.
-fn shown_amount(view: &TransactionView) -> Money {
+pub fn shown_amount(view: &TransactionView) -> Money {
     match &view.details {
         DetailsView::Charge { paid, .. } if view.status == Status::Success => *paid,
         DetailsView::Charge { .. }
         | DetailsView::Payout { .. }
         | DetailsView::Transfer { .. }
+        | DetailsView::Received { .. }
         | DetailsView::Refund { .. } => view.amount,
     }
 }
 
-/// Money that somebody else moved into the reader's wallet; only the statement knows it.
-pub fn row_of_line(line: &StatementLine, eyes: Eyes) -> Row {
-    let t = eyes.t;
-    Row {
-        href: None,
-        icon: "in",
-        title: t.activity.transfer_in.to_owned(),
-        detail: t.activity.from_another_user.to_owned(),
-        amount: format!("+\u{a0}{}", format::signed(line.cents)),
-        tone: Tone::Good,
-        badge: None,
-        at: line.at,
-        machine_time: format::machine(line.at),
-        clock: format::clock(line.at),
-        day: format::day(line.at, eyes.now, eyes.language, t),
+/// Where the money of a movement goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+fn direction(view: &TransactionView) -> Direction {
+    match &view.details {
+        DetailsView::Charge { .. } | DetailsView::Received { .. } => Direction::In,
+        DetailsView::Payout { .. } | DetailsView::Transfer { .. } | DetailsView::Refund { .. } => {
+            Direction::Out
+        }
     }
 }
 
-/// Whether a line is money that another user sent.
-pub fn is_received_transfer(line: &StatementLine) -> bool {
-    line.journal_kind == "transfer"
-        && line.cents > 0
-        && matches!(line.account, Account::Wallet(_, Pocket::Available))
+/// An icon of the sprite.
+pub fn icon(view: &TransactionView) -> &'static str {
+    match (&view.details, view.status) {
+        (DetailsView::Charge { .. }, Status::Success) | (DetailsView::Received { .. }, _) => "in",
+        (DetailsView::Charge { .. }, _) => "qr",
+        (DetailsView::Payout { .. }, _) => "out",
+        (DetailsView::Transfer { .. }, _) => "swap",
+        (DetailsView::Refund { .. }, _) => "back",
+    }
 }
 
 /// The other side's name, or the key that was paid.
@@ -124,6 +119,7 @@ pub fn other_side(view: &TransactionView) -> Option<String> {
         DetailsView::Charge { payer, .. } => name(payer),
         DetailsView::Payout { payee, pix_key, .. } => name(payee).or_else(|| pix_key.clone()),
         DetailsView::Transfer { payee, .. } => name(payee),
+        DetailsView::Received { payer } => payer.name.clone(),
         DetailsView::Refund { .. } => None,
     }
 }
@@ -153,7 +149,7 @@ pub fn sample(t: &'static Texts) -> Row {
         amount: "R$ 1,00".into(),
         tone: Tone::Plain,
         badge: Some(t.stages.queued),
-        at: Moment::default(),
+        balance: None,
         machine_time: "1970-01-01T00:00:00Z".into(),
         clock: "21:00".into(),
         day: t.common.today.to_owned(),

@@ -52,6 +52,9 @@ pub fn stage(view: &TransactionView, t: &Texts) -> Stage {
     let is_refund = view.kind == Kind::Refund;
     let busy = |label, meaning| told(label, Tone::Busy, "clock", meaning);
     let bad = |label, meaning| told(label, Tone::Bad, "cross", meaning);
+    if let DetailsView::Received { .. } = &view.details {
+        return done(s.paid, s.paid_means);
+    }
     match (view.kind, view.stage.as_str()) {
         (_, "creating") => busy(s.creating, s.creating_means),
         (_, "awaiting_payment") => busy(s.awaiting, s.awaiting_means),
@@ -127,6 +130,20 @@ pub fn waiting(view: &TransactionView, t: &Texts) -> Option<&'static str> {
         "outcomes_unknown" => Some(t.stages.waits_for_outcomes),
         "paused" => Some(t.stages.waits_paused),
         _ => None,
+    }
+}
+
+/// The movement as a heading.
+pub fn title(view: &TransactionView, t: &Texts) -> &'static str {
+    match (&view.details, view.status) {
+        (DetailsView::Charge { .. }, Status::Success) => t.activity.received,
+        (DetailsView::Charge { .. }, _) => t.activity.charge,
+        (DetailsView::Payout { .. }, Status::Pending) => t.activity.payout_pending,
+        (DetailsView::Payout { .. }, Status::Success) => t.activity.payout,
+        (DetailsView::Payout { .. }, Status::Failed) => t.activity.payout_failed,
+        (DetailsView::Transfer { .. }, _) => t.activity.transfer_out,
+        (DetailsView::Received { .. }, _) => t.activity.transfer_in,
+        (DetailsView::Refund { .. }, _) => t.activity.refund,
     }
 }
 

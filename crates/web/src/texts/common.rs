@@ -96,9 +96,10 @@ catalogue! {
         received: "Pix recebido" | "Pix received";
         charge: "Cobrança" | "Charge";
         payout: "Pix enviado" | "Pix sent";
+        payout_pending: "Pagamento Pix" | "Pix payment";
+        payout_failed: "Pix não enviado" | "Pix not sent";
         transfer_out: "Transferência" | "Transfer";
         transfer_in: "Transferência recebida" | "Transfer received";
-        from_another_user: "De outra conta PixWave" | "From another PixWave account";
         refund: "Devolução" | "Refund";
     }
 }

@@ -4,8 +4,6 @@ catalogue! {
     Receive {
         title: "Receber" | "Receive";
         lead: "Crie uma cobrança e mostre o QR code." | "Make a charge and show its QR code.";
-        amount: "Valor" | "Amount";
-        description: "Descrição (opcional)" | "Description (optional)";
         description_hint: "Quem paga vê este texto." | "Shown to whoever pays.";
         expires: "Vale por" | "Valid for";
         an_hour: "1 hora" | "1 hour";
@@ -135,6 +133,12 @@ catalogue! {
         refund: "Devolver" | "Refund";
         cancel: "Cancelar" | "Cancel";
         receipt_title: "Comprovante Pix" | "Pix receipt";
+        receipt_file: "comprovante" | "receipt";
+        receipt_foot: "Emitido por PixWave" | "Issued by PixWave";
+        status: "Situação" | "Status";
+        authentication: "Autenticação" | "Authentication";
+        picture: "Baixar imagem" | "Download picture";
+        share: "Compartilhar" | "Share";
         print: "Imprimir ou salvar" | "Print or save";
         back: "Voltar" | "Back";
         when: "Data e hora" | "Date and time";

@@ -5,6 +5,7 @@ mod concurrency;
 mod controls;
 mod disputes;
 mod float_moves;
+mod history;
 mod jobs;
 mod lists;
 mod operators;
@@ -59,6 +60,9 @@ suites! {
     lists::statements_follow_the_numbers,
     lists::the_sweeper_finds_what_is_left_behind,
     lists::doubt_is_summed_per_gateway,
+    history::a_user_is_shown_what_others_sent,
+    history::a_list_shows_the_pay_ins_and_refunds_of_charges,
+    history::lines_of_what_can_be_spent_name_their_transaction,
     operators::the_trail_is_read_by_what_and_by_whom,
     operators::people_are_listed_and_blocked,
     operators::only_a_dead_job_is_revived,

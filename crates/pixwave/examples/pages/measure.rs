@@ -1,0 +1,210 @@
+//! Asks for each page again and again, one request at a time, and tells how long it took.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::people::Person;
+
+/// What a page may take, at the hundredth part that takes longest.
+const MOST: Duration = Duration::from_millis(10);
+
+const PICTURE: &str = "picture of a receipt";
+
+struct Browser<'a> {
+    http: reqwest::Client,
+    url: &'a str,
+    cookie: String,
+}
+
+/// A page: its name and its address.
+struct Page {
+    name: &'static str,
+    path: String,
+    /// Only the time to the first piece counts: the rest is sent while it is read.
+    is_file: bool,
+}
+
+impl Browser<'_> {
+    /// The page's text and how long it took to be there.
+    async fn look(&self, path: &str, is_file: bool) -> Result<(String, Duration)> {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let request = request.header("cookie", &self.cookie);
+        let started = Instant::now();
+        let mut answer = request.send().await?;
+        ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+        let mut text = Vec::new();
+        if let Some(piece) = answer.chunk().await? {
+            text.extend(piece);
+        }
+        if is_file {
+            // Whoever goes away ends it.
+            return Ok((String::new(), started.elapsed()));
+        }
+        while let Some(piece) = answer.chunk().await? {
+            text.extend(piece);
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Ok((text, started.elapsed()))
+    }
+}
+
+pub async fn run(url: &str, owner: &Person, requests: usize) -> Result<ExitCode> {
+    let browser = Browser {
+        http: reqwest::Client::builder().no_proxy().build()?,
+        url,
+        cookie: format!("pixwave_session={}", owner.token),
+    };
+    let pages = pages(&browser).await?;
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); pages.len() + 1];
+    let health = Page {
+        name: "/healthz",
+        path: "/healthz".to_owned(),
+        is_file: false,
+    };
+    let all: Vec<&Page> = std::iter::once(&health).chain(&pages).collect();
+    for round in 0..requests {
+        for (page, times) in all.iter().zip(&mut times) {
+            let is_file = page.is_file;
+            // A person may have only so many pictures drawn in a minute.
+            if page.name == PICTURE && round >= 25 {
+                continue;
+            }
+            times.push(browser.look(&page.path, is_file).await?.1);
+        }
+    }
+    tell(&all, times)
+}
+
+/// Every page of the wallet, with what leads deep into the past.
+async fn pages(browser: &Browser<'_>) -> Result<Vec<Page>> {
+    let page = |name, path: &str| Page {
+        name,
+        path: path.to_owned(),
+        is_file: false,
+    };
+    let month = months(browser).await?;
+    let mut pages = vec![
+        page("home", "/app"),
+        page("history", "/app/transacoes"),
+        page("history: charges", "/app/transacoes?tipo=charge"),
+        page("history: payouts", "/app/transacoes?tipo=payout"),
+        page("history: transfers", "/app/transacoes?tipo=transfer"),
+        page("history: refunds", "/app/transacoes?tipo=refund"),
+        page(
+            "history: pending (none)",
+            "/app/transacoes?situacao=pending",
+        ),
+        page("history: done", "/app/transacoes?situacao=success"),
+        page("history: not done", "/app/transacoes?situacao=failed"),
+        page(
+            "history: transfers not done (none)",
+            "/app/transacoes?tipo=transfer&situacao=failed",
+        ),
+        page("history: search (none)", "/app/transacoes?busca=nothing"),
+    ];
+    pages.push(page(
+        "history: a month long ago",
+        &format!("/app/transacoes?mes={month}"),
+    ));
+    pages.push(page(
+        "history: refunds of a month long ago",
+        &format!("/app/transacoes?mes={month}&tipo=refund"),
+    ));
+    let (text, _) = browser
+        .look(&format!("/app/transacoes?mes={month}"), false)
+        .await?;
+    let deep = between(&text, "depois=", "\"").context("there is a next page")?;
+    pages.push(page(
+        "history: next page, deep down",
+        &format!("/app/transacoes?depois={deep}"),
+    ));
+    pages.push(page(
+        "history: next page of transfers, deep down",
+        &format!("/app/transacoes?tipo=transfer&depois={deep}"),
+    ));
+    for (name, kind) in [
+        ("a charge", "charge"),
+        ("a payout", "payout"),
+        ("a transfer", "transfer"),
+    ] {
+        let list = format!("/app/transacoes?mes={month}&tipo={kind}");
+        let (text, _) = browser.look(&list, false).await?;
+        let id = between(&text, "href=\"/app/transacoes/", "\"").context("there is one")?;
+        pages.push(page(name, &format!("/app/transacoes/{id}")));
+        if kind == "payout" {
+            let receipt = format!("/app/transacoes/{id}/comprovante");
+            pages.push(page("receipt", &receipt));
+            pages.push(page(PICTURE, &format!("{receipt}.png")));
+        }
+    }
+    pages.push(page("statement of this month", "/app/extrato"));
+    let of_month = format!("/app/extrato?mes={month}");
+    pages.push(page("statement of a month long ago", &of_month));
+    let (text, _) = browser.look(&of_month, false).await?;
+    let next = between(&text, "antes=", "\"").context("there is a next page")?;
+    pages.push(page(
+        "statement, next page",
+        &format!("{of_month}&antes={next}"),
+    ));
+    pages.push(page("pay", "/app/pagar"));
+    pages.push(page("receive", "/app/receber"));
+    pages.push(page("account", "/app/conta"));
+    for (name, path) in [
+        (
+            "history as a file, first piece",
+            "/app/transacoes?formato=csv".to_owned(),
+        ),
+        (
+            "statement as a file, first piece",
+            format!("{of_month}&formato=csv"),
+        ),
+    ] {
+        pages.push(Page {
+            name,
+            path,
+            is_file: true,
+        });
+    }
+    Ok(pages)
+}
+
+/// The third month before this one.
+async fn months(browser: &Browser<'_>) -> Result<String> {
+    let (text, _) = browser.look("/app/extrato", false).await?;
+    let mut offered = text.split("<option value=\"").skip(1);
+    let month = offered.nth(3).and_then(|rest| rest.split('"').next());
+    month.map(str::to_owned).context("months are offered")
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    text.split_once(before)?.1.split(after).next()
+}
+
+fn tell(pages: &[&Page], times: Vec<Vec<Duration>>) -> Result<ExitCode> {
+    let mut base = None;
+    let mut over = 0;
+    println!("| page | p50 ms | p99 ms | p50 to /healthz |\n|---|---|---|---|");
+    for (page, mut times) in pages.iter().zip(times) {
+        times.sort();
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len() - 1));
+        let (half, most) = (at(50), at(99));
+        let (half, most) = half.zip(most).context("it was asked for")?;
+        let base = *base.get_or_insert(*half);
+        let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+        // A picture is a file that is asked for, not a page on somebody's way.
+        let is_over = *most > MOST && page.name != PICTURE;
+        over += u32::from(is_over);
+        println!(
+            "| {} | {:.2} | {:.2}{} | {:.1} |",
+            page.name,
+            ms(*half),
+            ms(*most),
+            if is_over { " !" } else { "" },
+            half.as_secs_f64() / base.as_secs_f64()
+        );
+    }
+    println!("{over} pages over {} ms", MOST.as_millis());
+    Ok(ExitCode::SUCCESS)
+}
