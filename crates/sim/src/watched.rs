@@ -320,6 +320,7 @@ reads! {
     setting(name: &str) -> Option<String>;
     controls() -> Vec<ControlRow>;
     reconciliation(id: ReconciliationId) -> Option<ReconciliationRow>;
+    reconciliations_before(before: Option<ReconciliationId>, limit: u32) -> Vec<ReconciliationRow>;
     account_balance(account: Account) -> i64;
     unbalanced_journals(limit: u32) -> Vec<(JournalId, i64)>;
     wallet_folds(after: Option<WalletId>, limit: u32) -> Vec<WalletFold>;
