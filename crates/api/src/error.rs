@@ -397,7 +397,9 @@ impl From<RetryJobRefusal> for Problem {
 impl From<ReconcileRefusal> for Problem {
     fn from(refusal: ReconcileRefusal) -> Problem {
         match refusal {
-            ReconcileRefusal::Period(message) => Problem::field("to", "not_allowed", message),
+            ReconcileRefusal::Period(fault) => {
+                Problem::field("to", "not_allowed", fault.to_string())
+            }
             ReconcileRefusal::Store(error) => error.into(),
         }
     }
