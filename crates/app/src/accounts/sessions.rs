@@ -16,10 +16,7 @@ impl App {
     /// password; after some wrong passwords an e-mail has to wait.
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<NewSession, SignInRefusal> {
         let email = normalized_email(email);
-        let guarded: [u8; 32] = digest(&SHA256, email.as_bytes())
-            .as_ref()
-            .try_into()
-            .expect("SHA-256 has 32 bytes");
+        let guarded = guarded(&email);
         // Counted before the work, so that tries at once are counted too.
         let counted = self.guards.sign_ins.take(guarded, self.now());
         counted.map_err(|_| SignInRefusal::TooManyTries)?;
@@ -35,6 +32,26 @@ impl App {
             .ok_or(SignInRefusal::WrongCredentials)?;
         self.guards.sign_ins.clear(guarded);
         Ok(self.open_session(&user).await?)
+    }
+
+    /// Whether the caller knows the password of the account: for what a session alone must not do.
+    /// A wrong one counts like one at signing in.
+    pub async fn confirm_password(
+        &self,
+        caller: &Caller,
+        password: &str,
+    ) -> Result<(), SignInRefusal> {
+        let user = self.store.user(caller.user_id).await?;
+        let user = user.ok_or(SignInRefusal::WrongCredentials)?;
+        let guarded = guarded(&user.email);
+        let counted = self.guards.sign_ins.take(guarded, self.now());
+        counted.map_err(|_| SignInRefusal::TooManyTries)?;
+        let stored = user.password_hash;
+        if !self.verify_password(password.to_owned(), stored).await {
+            return Err(SignInRefusal::WrongCredentials);
+        }
+        self.guards.sign_ins.clear(guarded);
+        Ok(())
     }
 
     async fn open_session(&self, user: &UserRow) -> Result<NewSession, StoreError> {
@@ -120,6 +137,14 @@ impl App {
             }
         }
     }
+}
+
+/// By what tries are counted.
+fn guarded(email: &str) -> [u8; 32] {
+    digest(&SHA256, email.as_bytes())
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
 }
 
 fn session_is_open(session: &SessionRow, now: Moment) -> bool {
