@@ -224,7 +224,7 @@ async fn assemble(
     let people = demo.as_ref().zip(sandbox.as_ref());
     let pages = has_pages.then(|| {
         let played = (people, sandbox.as_ref());
-        pages(&app, &tries, &closed, played, &samples)
+        pages(&tries, &closed, played, &samples)
     });
     let options = ApiOptions {
         areas: roles.areas(),
@@ -236,7 +236,7 @@ async fn assemble(
     };
     let mut router = api::router(app.clone(), options);
     if let Some(pages) = pages {
-        router = router.merge(pages);
+        router = web::with_pages(router, app.clone(), pages);
     }
     if let Some(sandbox) = &sandbox {
         router = router.merge(sandbox.control_router());
@@ -272,14 +272,13 @@ async fn assemble(
     })
 }
 
-/// The wallet and the console in the browser; tries to sign in count together with those at the API.
+/// How the wallet and the console are served; tries to sign in count together with those at the API.
 fn pages(
-    app: &App,
     tries: &Arc<dyn Tries>,
     closed: &watch::Receiver<bool>,
     (demo, sandbox): (Option<(&DemoCredentials, &Sandbox)>, Option<&Sandbox>),
     samples: &Arc<Samples>,
-) -> axum::Router {
+) -> WebOptions {
     let demo = demo.map(|(people, sandbox)| {
         let control = sandbox.control_router();
         people.for_pages(Arc::new(move |id| {
@@ -288,15 +287,14 @@ fn pages(
     });
     let panel = sandbox
         .map(|sandbox| -> Arc<dyn PlayedGateways> { Arc::new(Panel(sandbox.control_router())) });
-    let options = WebOptions {
+    WebOptions {
         panel,
         samples: samples.clone(),
         sign_in_limits: SignInLimits::STANDARD,
         tries: tries.clone(),
         demo,
         shutdown: Some(closed.clone()),
-    };
-    web::router(app.clone(), options)
+    }
 }
 
 /// Pays a charge of the sandbox as a bank outside would; whether it could.

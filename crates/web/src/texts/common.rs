@@ -85,6 +85,8 @@ catalogue! {
         too_large_means: "Encurte o texto e tente de novo." | "Shorten the text and try again.";
         unavailable: "Voltamos já" | "We will be right back";
         unavailable_means: "O sistema está indisponível neste momento. Seu dinheiro está seguro; nada se perdeu." | "The system is unavailable right now. Your money is safe and nothing is lost.";
+        no_such_method: "Esta página não se abre assim" | "This page is not opened like this";
+        no_such_method_means: "O endereço só recebe formulários. Abra a página pelo menu." | "The address only takes forms. Open the page from the menu.";
         internal: "Algo deu errado do nosso lado" | "Something went wrong on our side";
         internal_means: "Seu dinheiro está seguro. Confira a sua atividade antes de repetir um pagamento." | "Your money is safe. Check your activity before you repeat a payment.";
         back_home: "Voltar ao início" | "Back to the start";
