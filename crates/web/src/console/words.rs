@@ -3,6 +3,7 @@
 use app::routing::StoredCandidate;
 use app::story::StoryEvidence;
 use app::views::{AttemptView, LicenceView};
+use app::waiting::Step;
 use domain::gateway::Gateway;
 use domain::review::{ProposalState, ReviewOutcome};
 use domain::time::Span;
@@ -215,6 +216,16 @@ pub fn check(rule: &'static str, t: &Texts) -> &'static str {
         "nothing is pending past its maximum age" => c.check_pending,
         "every exception from the proofs was decided by two people" => c.check_exceptions,
         other => other,
+    }
+}
+
+/// A step by which events leave.
+pub fn step(step: Step, t: &Texts) -> &'static str {
+    let c = &t.console;
+    match step {
+        Step::Numbering => c.step_numbering,
+        Step::Topic => c.step_topic,
+        Step::Webhooks => c.step_webhooks,
     }
 }
 
