@@ -40,6 +40,7 @@ mod charges;
 mod child;
 mod client;
 mod console;
+mod console_controls;
 mod control_commands;
 mod controls;
 mod crash;

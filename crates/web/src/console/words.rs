@@ -242,6 +242,19 @@ pub fn masked(key: &str) -> String {
     }
 }
 
+/// An id of somebody else's, told by its ends: enough to find it in a statement.
+pub fn masked_id(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    match letters.len() {
+        0..=12 => masked(id),
+        count => {
+            let head: String = letters[..4].iter().collect();
+            let tail: String = letters[count - 6..].iter().collect();
+            format!("{head}•••{tail}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +274,8 @@ mod tests {
     fn a_key_keeps_its_ends_only() {
         assert_eq!(masked("maria@example.com"), "ma•••om");
         assert_eq!(masked("abc"), "•••");
+        assert_eq!(masked_id("0123456789abcdef"), "0123•••abcdef");
+        assert_eq!(masked_id("12345678901"), "12•••01");
     }
 
     #[test]

@@ -45,6 +45,12 @@ catalogue! {
         user_blocked: "Conta bloqueada e sessões encerradas." | "Account blocked and its sessions ended.";
         user_unblocked: "A conta pode entrar de novo." | "The account may sign in again.";
         own_account: "Ninguém bloqueia a própria conta." | "Nobody blocks their own account.";
+        control_kept: "Guardado. Todos os processos seguem em cerca de um segundo." | "Kept. Every process follows within about a second.";
+        dispatch_resumed: "Os livros foram comparados. Os pagamentos voltam a sair." | "The books have been compared. Payments leave again.";
+        dispatch_running: "Os pagamentos já saem." | "Payments leave already.";
+        replayed: "A entrega será tentada agora." | "The delivery is tried now.";
+        endpoint_off: "O endpoint está desligado. Ligue-o primeiro." | "The endpoint is switched off. Switch it on first.";
+        endpoint_switched: "Feito." | "Done.";
         fault_armed: "Falha armada." | "Fault armed.";
         fault_refused: "O painel recusou esta falha." | "The panel refused this fault.";
         healed: "Os dois gateways estão sãos." | "Both gateways are healthy.";

@@ -25,6 +25,7 @@ mod common;
 mod console;
 mod history;
 mod money;
+mod operations;
 mod panel;
 mod start;
 
@@ -33,6 +34,7 @@ pub use common::*;
 pub use console::*;
 pub use history::*;
 pub use money::*;
+pub use operations::*;
 pub use panel::*;
 pub use start::*;
 
@@ -138,6 +140,9 @@ texts! {
     account: Account;
     console: Console;
     panel: Panel;
+    steering: Steering;
+    hooks: Hooks;
+    comparing: Comparing;
 }
 
 /// The text with each `{}` replaced by the next value.
