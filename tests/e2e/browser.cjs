@@ -84,6 +84,15 @@ class World {
     return page;
   }
 
+  // The program once more over the same database, with other variables beside its own.
+  async restart(variables) {
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.child.kill("SIGTERM");
+    await ended;
+    const { child, url } = await start({ ...this.variables, ...variables });
+    Object.assign(this, { child, url });
+  }
+
   async closeContexts() {
     for (const context of this.contexts.splice(0)) await context.close();
   }
@@ -137,7 +146,7 @@ async function run(tests, Kind, variables = {}) {
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"],
   });
-  const world = new Kind(server, browser);
+  const world = new Kind({ ...server, variables }, browser);
   const chosen = process.env.E2E_ONLY;
   let [passed, failed] = [0, 0];
   try {
@@ -160,7 +169,7 @@ async function run(tests, Kind, variables = {}) {
     }
   } finally {
     await browser.close();
-    await stop(server);
+    await stop(world);
   }
   console.log(`e2e: ${passed} passed, ${failed} failed, 0 skipped`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -6,60 +6,10 @@
 
 "use strict";
 
-const browser = require("./browser.cjs");
-const { World, assert, axe, main } = browser;
+const { ConsoleWorld, DESK, PHONE, assert, axe, main, shoot } = require("./operators.cjs");
 
-const DESK = { viewport: { width: 1280, height: 1080 } };
-const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 // Short waits, so that a payment comes to people within the test.
 const VARIABLES = { IN_DOUBT_DEADLINE: "3s", GATEWAY_TIMEOUT: "2s" };
-
-class ConsoleWorld extends World {
-  context({ device = DESK, ...options } = {}) {
-    return super.context({ device, ...options });
-  }
-
-  // A signed-in operator, on the console's first page.
-  async operator(index = 0, options = {}) {
-    const page = await this.page(options);
-    const { email, password } = this.operators[index];
-    await page.goto("/console");
-    await page.locator("#email").fill(email);
-    await page.locator("#password").fill(password);
-    await page.locator("main button[type=submit]").click();
-    await page.waitForURL("**/console");
-    return page;
-  }
-
-  payout(cents) {
-    this.count = (this.count ?? 0) + 1;
-    const body = { amount_cents: cents, pix_key: "padaria@example.com" };
-    return this.api("POST", "/v1/payouts", body, { "idempotency-key": `console-${this.count}` });
-  }
-
-  async ended(id, is = (seen) => seen.status !== "pending") {
-    for (let turn = 0; turn < 200; turn += 1) {
-      const seen = await this.api("GET", `/v1/transactions/${id}`);
-      if (is(seen)) return seen;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`${id} is not there yet`);
-  }
-
-  async heal() {
-    for (const gateway of ["efi", "mercado_pago"]) {
-      await this.fault(gateway, { mode: "healthy" });
-      await this.fault(gateway, { operation: "webhook", mode: "healthy" });
-    }
-  }
-}
-
-// The pictures that documents show; E2E_ALL_PICTURES=1 draws all.
-const SHOWN = ["console"];
-
-async function shoot(page, name, full = false) {
-  if (SHOWN.includes(name) || process.env.E2E_ALL_PICTURES) await browser.shoot(page, name, full);
-}
 
 const tests = {
   async "the scenarios run and keep their promises, without scripts too"(world) {
@@ -161,7 +111,7 @@ const tests = {
         await page.goto(path);
         await page.locator("h1").first().waitFor({ state: "attached" });
         told.push(...await axe(page, `${path} ${language} ${scheme}`));
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const wide = await page.evaluate((width) => document.documentElement.scrollWidth - width, device.viewport.width);
         if (wide > 1) told.push(`${path} is ${wide} px too wide on ${device.viewport.width}`);
         if (language === "pt-BR" && path === "/console") await shoot(page, "console");
         if (scheme === "dark" && path === "/console") await shoot(page, "console-dark");

@@ -526,7 +526,7 @@ fn e2e(plan: &Plan) -> Verdict {
         return Ok(skipped("its packages cannot be installed"));
     }
     let mut outputs = Vec::new();
-    for script in ["wallet.cjs", "console.cjs"] {
+    for script in ["wallet.cjs", "console.cjs", "controls.cjs"] {
         let mut browse = command("timeout");
         browse
             .args([E2E_LIMIT, "node"])

@@ -11,7 +11,7 @@ use app::commands::{
 use app::ports::store::StoreError;
 use app::reconcile::job::ReconcileRefusal;
 use app::reconcile::resume::ResumeRefusal;
-use app::webhooks::{UrlFault, WebhookRefusal};
+use app::webhooks::WebhookRefusal;
 use axum::response::{IntoResponse, Response};
 use domain::float_move::DecisionRefusal;
 use domain::money::Money;
@@ -371,17 +371,7 @@ impl From<WebhookRefusal> for Problem {
     fn from(refusal: WebhookRefusal) -> Problem {
         match refusal {
             WebhookRefusal::NotFound => Problem::not_found(),
-            WebhookRefusal::Url(fault) => {
-                let code = match fault {
-                    UrlFault::TooLong => "too_long",
-                    UrlFault::Unreadable => "invalid_url",
-                    UrlFault::NotHttps => "not_https",
-                    UrlFault::Credentials => "credentials",
-                    UrlFault::Fragment => "fragment",
-                    UrlFault::PrivateHost => "private_host",
-                };
-                Problem::field("url", code, fault.to_string())
-            }
+            WebhookRefusal::Url(fault) => Problem::field("url", fault.code(), fault.to_string()),
             WebhookRefusal::TooMany { limit } => Problem::new(
                 Code::LimitReached,
                 format!("An account has at most {limit} webhook endpoints."),
@@ -409,7 +399,9 @@ impl From<RetryJobRefusal> for Problem {
 impl From<ReconcileRefusal> for Problem {
     fn from(refusal: ReconcileRefusal) -> Problem {
         match refusal {
-            ReconcileRefusal::Period(message) => Problem::field("to", "not_allowed", message),
+            ReconcileRefusal::Period(fault) => {
+                Problem::field("to", "not_allowed", fault.to_string())
+            }
             ReconcileRefusal::Store(error) => error.into(),
         }
     }

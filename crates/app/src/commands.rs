@@ -326,6 +326,8 @@ pub struct RequestReconciliation {
     pub gateway: Option<Gateway>,
     pub from: Moment,
     pub to: Moment,
+    /// Chosen by whoever asks, so that asking twice begins one; `None`: a new one.
+    pub id: Option<ReconciliationId>,
 }
 
 /// Why a dead job was not taken up again.

@@ -18,6 +18,7 @@ use crate::context::{App, CommitError, Decision, IdSeed};
 use crate::dispatch_epoch::EPOCH;
 use crate::events;
 use crate::ports::store::{AlertRow, ControlRow, Locked, Locks, StoreError, Write};
+use crate::views::OperationHealthView;
 
 /// The copy of one process; before it is read first, nothing is set.
 #[derive(Default)]
@@ -65,7 +66,38 @@ impl Controls {
     }
 }
 
+/// One operation of one gateway: what operators have set, what the configuration says, what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlView {
+    /// As stored.
+    pub row: ControlRow,
+    /// Preferred by the configuration.
+    pub is_configured_primary: bool,
+    /// Preferred now; false for a refund, which goes back the way its money came.
+    pub is_primary: bool,
+    pub health: OperationHealthView,
+}
+
 impl App {
+    /// Everything that operators may set, by gateway and operation.
+    pub async fn controls_view(&self) -> Result<Vec<ControlView>, StoreError> {
+        let rows = self.store.controls().await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut of_operation = rows.iter().filter(|one| one.operation == row.operation);
+            let stored = of_operation.find(|one| one.primary).map(|one| one.gateway);
+            let configured = self.settings.primary(row.operation);
+            let may_be_preferred = row.operation != Operation::Refund;
+            views.push(ControlView {
+                is_configured_primary: may_be_preferred && configured == row.gateway,
+                is_primary: may_be_preferred && stored.unwrap_or(configured) == row.gateway,
+                health: self.operation_health(row.gateway, row.operation).await,
+                row: row.clone(),
+            });
+        }
+        Ok(views)
+    }
+
     /// The preferred gateway of an operation: what an operator has set, else the configuration's.
     pub fn primary(&self, operation: Operation) -> Gateway {
         self.controls

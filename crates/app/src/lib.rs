@@ -55,6 +55,7 @@ pub mod transfers;
 pub mod tries;
 pub mod turns;
 pub mod views;
+pub mod waiting;
 pub mod wallets;
 pub mod watch;
 pub mod webhooks;

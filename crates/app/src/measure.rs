@@ -14,6 +14,7 @@ use metrics::{
 
 use crate::context::App;
 use crate::ports::store::StoreError;
+use crate::waiting::Step;
 
 const DATABASE: &str = "pixwave_database_up";
 const GATEWAY_CALLS: &str = "pixwave_gateway_call_seconds";
@@ -27,6 +28,7 @@ const UNKNOWN: &str = "pixwave_gateway_unknown_ratio";
 const IN_DOUBT: &str = "pixwave_in_doubt_cents";
 const FLOAT: &str = "pixwave_float_cents";
 const STREAM: &str = "pixwave_event_position";
+const WAITING: &str = "pixwave_oldest_waiting_event_seconds";
 
 /// Tells the recorder what each name means. Call it once, after the recorder is installed.
 pub fn describe() {
@@ -68,6 +70,11 @@ pub fn describe() {
         "Our own book of the money at the gateway, in centavos."
     );
     describe_gauge!(STREAM, "The position of the last event in the stream.");
+    describe_gauge!(
+        WAITING,
+        Unit::Seconds,
+        "How long the oldest event has waited: for its number, the topic, webhooks."
+    );
 }
 
 /// One call to a gateway has ended.
@@ -143,6 +150,10 @@ impl App {
         let waited = queue.oldest_ready.map_or(Span::ZERO, |due| now.since(due));
         gauge!(QUEUE_AGE).set(seconds(waited));
         gauge!(STREAM).set(self.store.last_position().await? as f64);
+        let waiting = self.waiting().await?;
+        for step in Step::ALL {
+            gauge!(WAITING, "step" => step.as_str()).set(seconds(waiting.age(step, now)));
+        }
         Ok(())
     }
 }

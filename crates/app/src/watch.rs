@@ -14,6 +14,7 @@ use crate::checks::{Check, check};
 use crate::context::{App, CommitError, Decision, IdSeed};
 use crate::events;
 use crate::ports::store::{AlertRow, Locks, QueueDepth, StoreError, Write};
+use crate::waiting::{Step, Waiting};
 
 /// The settings with the rules that are known to be broken, one a line.
 const KNOWN: &str = "monitor.broken";
@@ -39,13 +40,40 @@ pub async fn look(app: App) -> Result<(), StoreError> {
     tell(&app, KNOWN, broken).await
 }
 
-/// Looks for jobs that no worker takes, which is one small read.
+/// Looks for jobs that no worker takes and events that do not leave, which is a few small reads.
 ///
 /// # Errors
 /// The store's.
 pub async fn look_at_queue(app: App) -> Result<(), StoreError> {
-    let stuck = stuck(&app.store.queue_depth().await?, app.now());
-    tell(&app, KNOWN_OF_QUEUE, stuck.into_iter().collect()).await
+    let mut broken = late(&app.waiting().await?, app.now());
+    if !broken.is_empty() {
+        app.runtime.sleep(SECOND_LOOK).await;
+        let again = late(&app.waiting().await?, app.now());
+        broken.retain(|(rule, _)| again.iter().any(|(other, _)| other == rule));
+    }
+    broken.extend(stuck(&app.store.queue_depth().await?, app.now()));
+    tell(&app, KNOWN_OF_QUEUE, broken).await
+}
+
+/// The steps at which an event has waited for more than a minute.
+fn late(waiting: &Waiting, now: Moment) -> Vec<(&'static str, String)> {
+    let late = Step::ALL.into_iter();
+    let late = late.filter(|step| waiting.is_late(*step, now));
+    late.map(|step| {
+        let seconds = waiting.age(step, now).millis() / 1_000;
+        (rule(step), format!("the oldest waits for {seconds} s"))
+    })
+    .collect()
+}
+
+const fn rule(step: Step) -> &'static str {
+    match step {
+        Step::Numbering => "an event has its place in the stream within a minute",
+        Step::Topic => "the topic has an event within a minute",
+        Step::Webhooks => {
+            "an event on its way to a webhook endpoint finds a worker within a minute"
+        }
+    }
 }
 
 /// Each broken rule with how it is broken, in figures.
@@ -159,6 +187,23 @@ mod tests {
         let (known, alerts) = change("a rule", &[], &seed()).expect("news");
         assert!(known.is_empty() && alerts.is_empty());
         assert!(change("", &[], &seed()).is_none());
+    }
+
+    #[test]
+    fn an_event_that_does_not_leave_is_told() {
+        let now = Moment::default().plus(Span::from_seconds(1_000));
+        let waiting = Waiting {
+            numbering: Some(now.minus(Span::from_seconds(61))),
+            topic: Some(now.minus(Span::from_seconds(9))),
+            webhooks: None,
+        };
+        let told = late(&waiting, now);
+        let expected = (
+            rule(Step::Numbering),
+            "the oldest waits for 61 s".to_owned(),
+        );
+        assert_eq!(told, [expected]);
+        assert!(late(&Waiting::default(), now).is_empty());
     }
 
     #[test]

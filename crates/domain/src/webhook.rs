@@ -7,7 +7,7 @@ use crate::time::{Moment, Span};
 /// Why an endpoint gets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisabledReason {
-    /// Its owner said so.
+    /// Its owner or an operator said so.
     Owner,
     /// It failed for too long.
     Failing,

@@ -230,7 +230,7 @@ async fn assemble(
     let people = demo.as_ref().zip(sandbox.as_ref());
     let pages = has_pages.then(|| {
         let played = (people, control);
-        pages(&app, &tries, &closed, played, &samples)
+        pages(&tries, &closed, played, &samples)
     });
     let options = ApiOptions {
         areas: roles.areas(),
@@ -242,7 +242,7 @@ async fn assemble(
     };
     let mut router = api::router(app.clone(), options);
     if let Some(pages) = pages {
-        router = router.merge(pages);
+        router = web::with_pages(router, app.clone(), pages);
     }
     if let Some(sandbox) = &sandbox {
         router = router.merge(sandbox.control_router());
@@ -279,14 +279,13 @@ async fn assemble(
     })
 }
 
-/// The wallet and the console in the browser; tries to sign in count together with those at the API.
+/// How the wallet and the console are served; tries to sign in count together with those at the API.
 fn pages(
-    app: &App,
     tries: &Arc<dyn Tries>,
     closed: &watch::Receiver<bool>,
     (demo, control): (Option<(&DemoCredentials, &Sandbox)>, Option<axum::Router>),
     samples: &Arc<Samples>,
-) -> axum::Router {
+) -> WebOptions {
     let demo = demo.map(|(people, sandbox)| {
         let control = sandbox.control_router();
         people.for_pages(Arc::new(move |id| {
@@ -294,15 +293,14 @@ fn pages(
         }))
     });
     let panel = control.map(|control| -> Arc<dyn PlayedGateways> { Arc::new(Panel(control)) });
-    let options = WebOptions {
+    WebOptions {
         panel,
         samples: samples.clone(),
         sign_in_limits: SignInLimits::STANDARD,
         tries: tries.clone(),
         demo,
         shutdown: Some(closed.clone()),
-    };
-    web::router(app.clone(), options)
+    }
 }
 
 /// Pays a charge of the sandbox as a bank outside would; whether it could.

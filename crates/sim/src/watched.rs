@@ -330,6 +330,7 @@ reads! {
     float_moves_expected(to: Gateway, amount: Money, since: Moment, limit: u32) -> Vec<FloatMoveRow>;
     float_moves_in_transit(limit: u32) -> Vec<FloatMoveRow>;
     float_moves_lapsed(now: Moment, limit: u32) -> Vec<FloatMoveRow>;
+    reconciliations_before(before: Option<ReconciliationId>, limit: u32) -> Vec<ReconciliationRow>;
     account_balance(account: Account) -> i64;
     unbalanced_journals(limit: u32) -> Vec<(JournalId, i64)>;
     wallet_folds(after: Option<WalletId>, limit: u32) -> Vec<WalletFold>;

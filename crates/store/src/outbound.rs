@@ -358,6 +358,38 @@ pub(crate) async fn endpoints_of(tx: &mut Tx, users: &[UserId]) -> Done<Vec<Endp
     Ok(all)
 }
 
+pub(crate) async fn endpoints_before(
+    tx: &mut Tx,
+    before: Option<WebhookEndpointId>,
+    only_disabled: bool,
+    limit: u32,
+) -> Done<Vec<EndpointRow>> {
+    /// After every id.
+    const LAST: WebhookEndpointId = WebhookEndpointId::from_bytes([0xff; 16]);
+    let statement = match only_disabled {
+        true => sql::ENDPOINTS_OFF_BEFORE,
+        false => sql::ENDPOINTS_BEFORE,
+    };
+    let sealer = tx.sealer.clone();
+    let found = tx
+        .rows(statement, args![before.unwrap_or(LAST), limit])
+        .await?;
+    found
+        .into_iter()
+        .map(|columns| rows::endpoint(columns, &sealer))
+        .collect()
+}
+
+pub(crate) async fn first_unnumbered(tx: &mut Tx) -> Done<Option<Moment>> {
+    let micros = tx.int(sql::FIRST_UNNUMBERED, args![]).await?;
+    Ok(micros.map(Moment::from_micros))
+}
+
+pub(crate) async fn first_unrelayed(tx: &mut Tx, after: u64, to: u64) -> Done<Option<Moment>> {
+    let micros = tx.int(sql::FIRST_UNRELAYED, args![after, to]).await?;
+    Ok(micros.map(Moment::from_micros))
+}
+
 pub(crate) async fn delivery(
     tx: &mut Tx,
     endpoint: WebhookEndpointId,

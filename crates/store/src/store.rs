@@ -653,6 +653,14 @@ impl Store for SqlStore {
         query!(self, Statement, [] float_moves::lapsed(now, limit))
     }
 
+    async fn reconciliations_before(
+        &self,
+        before: Option<ReconciliationId>,
+        limit: u32,
+    ) -> Result<Vec<ReconciliationRow>, StoreError> {
+        query!(self, Statement, [] people::reconciliations_before(before, limit))
+    }
+
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError> {
         query!(self, Statement, [] ledger::account_balance(account))
     }
@@ -777,6 +785,23 @@ impl OutboundStore for SqlStore {
     async fn endpoints_of(&self, users: &[UserId]) -> Result<Vec<EndpointRow>, StoreError> {
         let users = users.to_owned();
         query!(self, Statement, [users] outbound::endpoints_of(&users))
+    }
+
+    async fn endpoints_before(
+        &self,
+        before: Option<WebhookEndpointId>,
+        only_disabled: bool,
+        limit: u32,
+    ) -> Result<Vec<EndpointRow>, StoreError> {
+        query!(self, Statement, [] outbound::endpoints_before(before, only_disabled, limit))
+    }
+
+    async fn first_unnumbered(&self) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] outbound::first_unnumbered())
+    }
+
+    async fn first_unrelayed(&self, after: u64, to: u64) -> Result<Option<Moment>, StoreError> {
+        query!(self, Statement, [] outbound::first_unrelayed(after, to))
     }
 
     async fn delivery(

@@ -14,13 +14,17 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const part of $$("[data-part]")) {
     const next = fresh.getElementById(part.id);
-    if (!next || bare(next) === bare(part)) continue;
+    if (!next) continue;
+    // What somebody has opened stays open.
+    for (const opened of $$("details[open]", part)) {
+      const same = opened.id ? next.querySelector(`#${CSS.escape(opened.id)}`) : next.querySelector("details");
+      same?.setAttribute("open", "");
+    }
+    if (bare(next) === bare(part)) continue;
     // What somebody stands on with the keyboard is not taken away beneath them.
     if ("calm" in part.dataset && part.querySelector(":focus-visible")) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     const arrived = next.dataset.moment !== part.dataset.moment;
-    const opened = part.querySelector("details[open]");
-    if (opened) next.querySelector("details")?.setAttribute("open", "");
     part.replaceWith(document.adoptNode(next));
     if (arrived) {
       // What people wait for is brought into sight.
@@ -210,6 +214,11 @@ function repeat() {
   }, every * 1000);
 }
 
+// On a phone the place where one stands may be beyond the edge of the menu.
+for (const here of $$(".tabs [aria-current]")) {
+  const menu = here.parentElement;
+  menu.scrollLeft = here.offsetLeft - menu.offsetLeft - (menu.clientWidth - here.offsetWidth) / 2;
+}
 equip(document);
 listen();
 repeat();

@@ -29,7 +29,64 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 
-pub(crate) async fn around(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn around(State(web): State<Web>, request: Request, next: Next) -> Response {
+    dressed(web, request, |request| next.run(request)).await
+}
+
+/// A path that nobody serves: a page for whoever would rather read one, the JSON of the others else.
+pub(crate) async fn nowhere(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let is_served = request.extensions().get::<MatchedPath>().is_some();
+    if is_served || is_of_programs(request.uri().path()) || !prefers_pages(request.headers()) {
+        return next.run(request).await;
+    }
+    dressed(web, request, async |_| Stop::NotFound.into_response()).await
+}
+
+/// Programs ask there, whatever they say they take.
+fn is_of_programs(path: &str) -> bool {
+    ["/v1", "/webhooks"].iter().any(|place| {
+        path.strip_prefix(place)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// Whether HTML is taken rather than JSON (RFC 9110 section 12.5.1): browsers say so, and a program
+/// that takes anything does not.
+fn prefers_pages(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let weight = |kind: &str| {
+        let general = format!("{}/*", kind.split('/').next().unwrap_or_default());
+        let named = |name: &str| weight_of(accepted, name);
+        named(kind)
+            .or_else(|| named(&general))
+            .or_else(|| named("*/*"))
+            .unwrap_or(0)
+    };
+    weight("text/html") > weight("application/json")
+}
+
+/// The weight of exactly this range, in thousandths.
+fn weight_of(accepted: &str, range: &str) -> Option<u32> {
+    accepted.split(',').find_map(|one| {
+        let mut parts = one.split(';').map(str::trim);
+        if !parts.next()?.eq_ignore_ascii_case(range) {
+            return None;
+        }
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        let Some(weight) = weight else {
+            return Some(1_000);
+        };
+        let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+        let thousandths = format!("{whole}{part:0<3}");
+        Some(thousandths.parse().unwrap_or(0))
+    })
+}
+
+async fn dressed<A>(web: Web, mut request: Request, answer: impl FnOnce(Request) -> A) -> Response
+where
+    A: Future<Output = Response>,
+{
     let started = web.app.now();
     let request_id = hex::encode(web.random::<16>());
     let path = request.extensions().get::<MatchedPath>();
@@ -43,7 +100,7 @@ pub(crate) async fn around(State(web): State<Web>, mut request: Request, next: N
     let takes_gzip = takes_gzip(request.headers());
     request.extensions_mut().insert(visitor.clone());
 
-    let answered = AssertUnwindSafe(next.run(request))
+    let answered = AssertUnwindSafe(answer(request))
         .catch_unwind()
         .instrument(span.clone())
         .await;
@@ -70,13 +127,19 @@ pub(crate) async fn around(State(web): State<Web>, mut request: Request, next: N
 
 /// A stop as a page; where it is already an answer of its own (a redirect) it stays.
 fn in_words(web: &Web, response: Response, visitor: &Visitor) -> Response {
-    let Some(stop) = response.extensions().get::<Stop>().cloned() else {
-        return response;
+    let stop = match response.extensions().get::<Stop>() {
+        Some(stop) => stop.clone(),
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Stop::NoSuchMethod,
+        None => return response,
     };
     if stop.status() == StatusCode::SEE_OTHER {
         return response;
     }
-    pages::error::page(web, visitor, &stop)
+    let mut page = pages::error::page(web, visitor, &stop);
+    if let Some(allowed) = response.headers().get(header::ALLOW) {
+        page.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    page
 }
 
 /// Remembers the visit, and forgets a notice that was shown.
@@ -151,6 +214,37 @@ mod tests {
         };
         assert!(with("gzip, deflate, br") && with("br, gzip;q=0.8"));
         assert!(!with("br") && !takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn browsers_get_pages_and_programs_do_not() {
+        let prefers = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, text.parse().unwrap());
+            prefers_pages(&headers)
+        };
+        for browser in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html",
+            "application/json;q=0.5, text/html;q=0.9",
+            "text/*;q=0.4, */*;q=0.3",
+        ] {
+            assert!(prefers(browser), "{browser}");
+        }
+        for program in [
+            "*/*",
+            "",
+            "application/json",
+            "application/json, text/html",
+            "text/html;q=0.5, application/json",
+            "text/html;q=x",
+            "application/problem+json",
+        ] {
+            assert!(!prefers(program), "{program}");
+        }
+        assert!(!prefers_pages(&HeaderMap::new()));
+        assert!(is_of_programs("/v1") && is_of_programs("/v1/x") && is_of_programs("/webhooks/y"));
+        assert!(!is_of_programs("/v10") && !is_of_programs("/"));
     }
 
     #[test]

@@ -41,6 +41,14 @@ impl Pairs {
         found.map_or("", |(_, value)| value)
     }
 
+    /// As if they had been typed.
+    pub fn made<const N: usize>(pairs: [(&str, String); N]) -> Pairs {
+        let own = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        Pairs(own.collect())
+    }
+
     /// All fields of this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(found, _)| found == name);

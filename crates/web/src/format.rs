@@ -74,6 +74,35 @@ pub fn month(text: &str) -> Option<(Moment, Moment)> {
         .then(|| (midnight(first), midnight(next)))
 }
 
+/// `2026-11-26T16:10:05`, as browsers hold a day and a time of day in a field.
+pub fn field(at: Moment) -> String {
+    let local = local(at);
+    let date = local.date();
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        date.year(),
+        date.month(),
+        date.day(),
+        local.hour(),
+        local.minute(),
+        local.second()
+    )
+}
+
+/// The moment that such a field holds, with seconds or without. `None` for what is none.
+pub fn from_field(text: &str) -> Option<Moment> {
+    let written = match text.len() {
+        16 => format!("{text}:00"),
+        19 => text.to_owned(),
+        _ => return None,
+    };
+    let (day, time) = written.split_once('T')?;
+    let day = civil_day(day)?;
+    let time: jiff::civil::Time = time.parse().ok()?;
+    let zoned = day.to_datetime(time).to_zoned(brasilia().clone()).ok()?;
+    Some(Moment::from_micros(zoned.timestamp().as_microsecond()))
+}
+
 /// The first moment of a day: `2026-11-26`. `None` for what is no day.
 pub fn day_begins(text: &str) -> Option<Moment> {
     civil_day(text).map(midnight)
@@ -198,6 +227,26 @@ mod tests {
         let now = Moment::from_micros(1_795_690_205_000_000);
         assert_eq!(day(at, now, Language::Portuguese, &PT), "Ontem");
         assert_eq!(day(now, now, Language::Portuguese, &PT), "Hoje");
+    }
+
+    #[test]
+    fn a_field_holds_the_time_of_brasilia() {
+        let at = Moment::from_micros(1_795_660_205_000_000);
+        assert_eq!(field(at), "2026-11-25T23:30:05");
+        assert_eq!(from_field("2026-11-25T23:30:05"), Some(at));
+        let minute = from_field("2026-11-25T23:30").unwrap();
+        assert_eq!(machine(minute), "2026-11-26T02:30:00Z");
+        for bad in [
+            "",
+            "2026-11-25",
+            "2026-11-25 23:30",
+            "2026-13-25T23:30",
+            "2026-11-25T24:30:00",
+            "2026-11-25T23:30é",
+            "99999-01-01T00:00",
+        ] {
+            assert_eq!(from_field(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -127,20 +127,23 @@ impl Web {
     }
 }
 
-/// The router of the wallet, the operators' console, the panel of played gateways where there is one,
-/// the sign-in and the files that pages are made of. It has no fallback,
-/// so that it can be merged with others. Serve it with
+/// Those paths and the pages: the wallet, the operators' console, the panel of played gateways where
+/// there is one, the sign-in and the files that pages are made of. A path that neither serves is
+/// answered with a page where one is preferred, and by the others else. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`.
-pub fn router(app: App, options: WebOptions) -> Router {
+pub fn with_pages(others: Router, app: App, options: WebOptions) -> Router {
     let web = Web::new(app, options);
     let panel = match web.panel {
         Some(_) => panel::routes(),
         None => Router::new(),
     };
-    pages::routes()
+    let pages = pages::routes()
         .merge(console::routes())
         .merge(panel)
         .merge(assets::routes())
         .layer(from_fn_with_state(web.clone(), around::around))
-        .with_state(web)
+        .with_state(web.clone());
+    others
+        .merge(pages)
+        .layer(from_fn_with_state(web, around::nowhere))
 }

@@ -49,6 +49,12 @@ notices! {
     UserBlocked = "user_blocked", user_blocked;
     UserUnblocked = "user_unblocked", user_unblocked;
     OwnAccount = "own_account", own_account;
+    ControlKept = "control_kept", control_kept;
+    DispatchResumed = "dispatch_resumed", dispatch_resumed;
+    DispatchRunning = "dispatch_running", dispatch_running;
+    Replayed = "replayed", replayed;
+    EndpointOff = "endpoint_off", endpoint_off;
+    EndpointSwitched = "endpoint_switched", endpoint_switched;
     FaultArmed = "fault_armed", fault_armed;
     FaultRefused = "fault_refused", fault_refused;
     Healed = "healed", healed;

@@ -27,6 +27,9 @@ pub enum Place {
     Jobs,
     Audit,
     Users,
+    Gateways,
+    Hooks,
+    Reconciliations,
     Panel,
     Elsewhere,
 }
@@ -48,6 +51,9 @@ impl Place {
             Place::Jobs => "jobs",
             Place::Audit => "audit",
             Place::Users => "users",
+            Place::Gateways => "gateways",
+            Place::Hooks => "hooks",
+            Place::Reconciliations => "reconciliations",
             Place::Panel => "panel",
             Place::Elsewhere => "",
         }
@@ -78,6 +84,8 @@ pub struct Shell {
     pub is_demo: bool,
     /// There is a panel of the played gateways.
     pub has_panel: bool,
+    /// Payments do not leave, which every page of the console says.
+    pub is_stopped: bool,
     /// Live changes after this position of the event stream belong on this page.
     pub live_from: Option<u64>,
     /// Without scripts the page loads itself again after so many seconds.
@@ -99,6 +107,7 @@ impl Shell {
             hides_balance: visitor.hides_balance,
             is_demo: web.demo.is_some(),
             has_panel: web.panel.is_some(),
+            is_stopped: false,
             live_from: None,
             reload_seconds: None,
         }
@@ -167,6 +176,7 @@ impl Shell {
             hides_balance: false,
             is_demo: true,
             has_panel: true,
+            is_stopped: true,
             live_from: Some(7),
             reload_seconds: Some(5),
         }

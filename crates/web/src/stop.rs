@@ -9,6 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     NotFound,
+    /// The page answers to another method.
+    NoSuchMethod,
     /// The form was not made by us for this browser, or too old.
     ForeignForm,
     /// Signed in, but not as somebody who may see this.
@@ -34,6 +36,7 @@ impl Stop {
     pub fn status(&self) -> StatusCode {
         match self {
             Stop::NotFound => StatusCode::NOT_FOUND,
+            Stop::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Stop::ForeignForm | Stop::Forbidden => StatusCode::FORBIDDEN,
             Stop::SignIn { .. } | Stop::Console => StatusCode::SEE_OTHER,
             Stop::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,

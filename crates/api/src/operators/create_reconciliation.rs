@@ -65,6 +65,7 @@ fn parse(mut fields: Fields) -> Result<RequestReconciliation, Problem> {
             gateway,
             from: from?,
             to: to?,
+            id: None,
         })
     })
 }

@@ -1,11 +1,12 @@
 //! `PATCH /v1/webhook-endpoints/{id}`: another address, other events, on and off.
 
-use app::webhooks::ChangeEndpoint;
+use app::webhooks::{ChangeEndpoint, WebhookSettings};
 use axum::Json;
 use axum::extract::State;
 use domain::ids::WebhookEndpointId;
 use utoipa::ToSchema;
 
+use super::create_endpoint::url;
 use crate::Api;
 use crate::error::Problem;
 use crate::extract::caller::{Authorized, Webhooks};
@@ -50,7 +51,7 @@ pub(crate) async fn handle(
     PathId(id): PathId<WebhookEndpointId>,
     fields: Fields,
 ) -> Result<Json<EndpointBody>, Problem> {
-    let change = parse(fields)?;
+    let change = parse(fields, &api.app.settings.webhooks)?;
     let row = api
         .app
         .change_endpoint(&authorized.caller, id, change)
@@ -58,10 +59,10 @@ pub(crate) async fn handle(
     Ok(Json(EndpointBody::from(&row)))
 }
 
-fn parse(mut fields: Fields) -> Result<ChangeEndpoint, Problem> {
+fn parse(mut fields: Fields, settings: &WebhookSettings) -> Result<ChangeEndpoint, Problem> {
     let all_types = fields.take_null("event_types").then_some(None);
     let no_description = fields.take_null("description").then_some(None);
-    let url = fields.optional("url", |value| read::text(value, 1..=2_000));
+    let url = fields.optional("url", |value| url(value, settings));
     let event_types = fields.optional("event_types", read::event_types);
     let description = fields.optional("description", |value| read::text(value, 1..=200));
     let enabled = fields.optional("enabled", read::flag);
@@ -82,7 +83,7 @@ mod tests {
 
     fn parsed(value: Value) -> Result<ChangeEndpoint, Problem> {
         match value {
-            Value::Object(map) => parse(Fields::new(map)),
+            Value::Object(map) => parse(Fields::new(map), &WebhookSettings::standard()),
             _ => panic!("an object"),
         }
     }
@@ -115,6 +116,7 @@ mod tests {
             json!({"event_types": "charge.paid"}),
             json!({"enabled": "yes"}),
             json!({"secret": "mine"}),
+            json!({"url": "ftp://shop.example"}),
         ] {
             assert!(parsed(bad.clone()).is_err(), "{bad}");
         }

@@ -1,16 +1,17 @@
 //! `POST /v1/webhook-endpoints`: an address that receives the account's events.
 
-use app::webhooks::NewEndpoint;
+use app::webhooks::{NewEndpoint, WebhookSettings};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::Api;
 use crate::error::Problem;
 use crate::extract::caller::{Authorized, Webhooks};
 use crate::extract::fields::Fields;
-use crate::extract::read;
+use crate::extract::read::{self, Read, reason};
 use crate::wire::operations::EventTypeBody;
 use crate::wire::webhooks::EndpointWithSecretBody;
 
@@ -52,18 +53,16 @@ pub(crate) async fn handle(
     authorized: Authorized<Webhooks>,
     fields: Fields,
 ) -> Result<(StatusCode, Json<EndpointWithSecretBody>), Problem> {
-    let row = api
-        .app
-        .create_endpoint(&authorized.caller, parse(fields)?)
-        .await?;
+    let request = parse(fields, &api.app.settings.webhooks)?;
+    let row = api.app.create_endpoint(&authorized.caller, request).await?;
     Ok((
         StatusCode::CREATED,
         Json(EndpointWithSecretBody::from(&row)),
     ))
 }
 
-fn parse(mut fields: Fields) -> Result<NewEndpoint, Problem> {
-    let url = fields.required("url", |value| read::text(value, 1..=2_000));
+fn parse(mut fields: Fields, settings: &WebhookSettings) -> Result<NewEndpoint, Problem> {
+    let url = fields.required("url", |value| url(value, settings));
     let event_types = fields.optional("event_types", read::event_types);
     let description = fields.optional("description", |value| read::text(value, 1..=200));
     fields.finish(|| {
@@ -73,4 +72,39 @@ fn parse(mut fields: Fields) -> Result<NewEndpoint, Problem> {
             description,
         })
     })
+}
+
+/// An address that may be registered: told here, so that it is told beside the other fields.
+pub(super) fn url(value: &Value, settings: &WebhookSettings) -> Read<String> {
+    let text = read::text(value, 1..=2_000)?;
+    match settings.check_url(&text) {
+        Ok(()) => Ok(text),
+        Err(fault) => Err(reason(fault.code(), fault.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payments::common::tests::{fields, refused};
+    use serde_json::json;
+
+    #[test]
+    fn every_wrong_field_is_told_at_once() {
+        let settings = WebhookSettings::standard();
+        let body = json!({"url": "http://shop.example/", "event_types": ["x"], "description": ""});
+        let told = refused(parse(fields(body), &settings));
+        let told: Vec<(&str, &str)> = told.iter().map(|(f, c)| (f.as_str(), *c)).collect();
+        let expected = [
+            ("url", "not_https"),
+            ("event_types", "not_allowed"),
+            ("description", "too_short"),
+        ];
+        assert_eq!(told, expected);
+        let good = json!({"url": "https://shop.example/hooks"});
+        assert_eq!(
+            parse(fields(good), &settings).unwrap().url,
+            "https://shop.example/hooks"
+        );
+    }
 }

@@ -23,7 +23,7 @@ pub struct EndpointBody {
     pub event_types: Option<Vec<String>>,
     pub description: Option<String>,
     pub enabled: bool,
-    /// Why it is not: `owner` (you said so), `failing` (too long without a success; events are kept
+    /// Why it is not: `owner` (you or an operator said so), `failing` (too long without a success; events are kept
     /// and sent once it is enabled again) or `gone` (it answered 410).
     pub disabled_reason: Option<&'static str>,
     #[schema(format = DateTime)]

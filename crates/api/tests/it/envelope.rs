@@ -96,10 +96,12 @@ async fn a_panic_and_an_outage_tell_nothing_of_the_inside() {
 async fn health_is_always_there_and_readiness_says_what_is_missing() {
     let api = Api::new(World::default());
     assert_eq!(api.get("/healthz").await.text, r#"{"status":"alive"}"#);
+    let ready = api.get("/readyz").await.json;
     assert_eq!(
-        api.get("/readyz").await.text,
-        r#"{"status":"ready","dispatch":"running"}"#
+        (&ready["status"], &ready["dispatch"]),
+        (&"ready".into(), &"running".into())
     );
+    assert_eq!(ready["waiting"]["webhooks_seconds"], 0, "{ready}");
     let away = Api::new(World {
         ready: Err(StoreError::Unavailable("synchronous is NORMAL".into())),
         ..World::default()

@@ -496,6 +496,13 @@ impl Store for Shelf {
     ) -> Result<Option<ReconciliationRow>, StoreError> {
         Err(absent())
     }
+    async fn reconciliations_before(
+        &self,
+        _: Option<ReconciliationId>,
+        _: u32,
+    ) -> Result<Vec<ReconciliationRow>, StoreError> {
+        Err(absent())
+    }
     async fn account_balance(&self, _: Account) -> Result<i64, StoreError> {
         Err(absent())
     }

@@ -31,6 +31,26 @@ impl App {
         Ok(self.open_session(&user).await?)
     }
 
+    /// Whether the caller knows the password of the account: for what a session alone must not do.
+    /// A wrong one counts like one at signing in.
+    pub async fn confirm_password(
+        &self,
+        caller: &Caller,
+        password: &str,
+    ) -> Result<(), SignInRefusal> {
+        let user = self.store.user(caller.user_id).await?;
+        let user = user.ok_or(SignInRefusal::WrongCredentials)?;
+        let email = normalized_email(&user.email);
+        let counted = self.guards.take_password(&email, self.now()).await;
+        counted.map_err(|_| SignInRefusal::TooManyTries)?;
+        let stored = user.password_hash;
+        if !self.verify_password(password.to_owned(), stored).await {
+            return Err(SignInRefusal::WrongCredentials);
+        }
+        self.guards.forgive_passwords(&email).await;
+        Ok(())
+    }
+
     async fn open_session(&self, user: &UserRow) -> Result<NewSession, StoreError> {
         let (token, hash) = new_token(TokenKind::Session, self.runtime.as_ref());
         let seed = self.ids();

@@ -194,6 +194,17 @@ pub trait OutboundStore: Send + Sync + 'static {
     async fn endpoint(&self, id: WebhookEndpointId) -> Result<Option<EndpointRow>, StoreError>;
     /// All endpoints of these users that are not deleted, by id.
     async fn endpoints_of(&self, users: &[UserId]) -> Result<Vec<EndpointRow>, StoreError>;
+    /// Endpoints that are not deleted, older than this one, newest first.
+    async fn endpoints_before(
+        &self,
+        before: Option<WebhookEndpointId>,
+        only_disabled: bool,
+        limit: u32,
+    ) -> Result<Vec<EndpointRow>, StoreError>;
+    /// When the oldest committed event happened that has no position yet.
+    async fn first_unnumbered(&self) -> Result<Option<Moment>, StoreError>;
+    /// When the first event after one position, up to another, happened that an endpoint wants.
+    async fn first_unrelayed(&self, after: u64, to: u64) -> Result<Option<Moment>, StoreError>;
     async fn delivery(
         &self,
         endpoint: WebhookEndpointId,
@@ -246,6 +257,20 @@ impl OutboundStore for NoOutbound {
     }
     async fn endpoints_of(&self, _: &[UserId]) -> Result<Vec<EndpointRow>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn endpoints_before(
+        &self,
+        _: Option<WebhookEndpointId>,
+        _: bool,
+        _: u32,
+    ) -> Result<Vec<EndpointRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn first_unnumbered(&self) -> Result<Option<Moment>, StoreError> {
+        Ok(None)
+    }
+    async fn first_unrelayed(&self, _: u64, _: u64) -> Result<Option<Moment>, StoreError> {
+        Ok(None)
     }
     async fn delivery(
         &self,

@@ -488,6 +488,12 @@ pub trait Store: Send + Sync + 'static {
         now: Moment,
         limit: u32,
     ) -> Result<Vec<FloatMoveRow>, StoreError>;
+    /// Older than this comparison, newest first.
+    async fn reconciliations_before(
+        &self,
+        before: Option<ReconciliationId>,
+        limit: u32,
+    ) -> Result<Vec<ReconciliationRow>, StoreError>;
     /// The natural balance of a system account.
     async fn account_balance(&self, account: Account) -> Result<i64, StoreError>;
 

@@ -45,6 +45,8 @@ const BLAMES: u32 = 10;
 /// So many events of one turn are put aside although none of it was published.
 const SUSPECTS: usize = 3;
 
+/// The name of the topic's place in the stream.
+pub const NAME: &str = "sns";
 /// The kind of the alert when nothing is published for long.
 pub const SILENT: &str = "events_not_published";
 /// The kind of the alert of an event that was put aside.

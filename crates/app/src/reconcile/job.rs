@@ -98,12 +98,22 @@ impl Report {
     }
 }
 
+/// What is wrong with a period, which is told of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeriodFault {
+    #[error("must be after from")]
+    Backwards,
+    #[error("must not be in the future")]
+    Future,
+    #[error("at most 31 days after from")]
+    TooLong,
+}
+
 /// Why nothing was begun.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileRefusal {
-    /// It begins before it ends, is not longer than 31 days, and is past.
-    #[error("{0}")]
-    Period(&'static str),
+    #[error(transparent)]
+    Period(#[from] PeriodFault),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -115,20 +125,18 @@ impl App {
         caller: &Caller,
         request: RequestReconciliation,
     ) -> Result<ReconciliationRow, ReconcileRefusal> {
-        let RequestReconciliation { gateway, from, to } = request;
+        let RequestReconciliation {
+            gateway,
+            from,
+            to,
+            id,
+        } = request;
         let seed = self.ids();
-        if to <= from {
-            return Err(ReconcileRefusal::Period("must be after from"));
-        }
-        if to > seed.now {
-            return Err(ReconcileRefusal::Period("must not be in the future"));
-        }
-        if to.since(from) > LONGEST {
-            return Err(ReconcileRefusal::Period("at most 31 days after from"));
-        }
+        check_period(from, to, seed.now)?;
         let mut ids = seed.start();
+        let fresh = ReconciliationId::from_bytes(ids.make());
         let mut row = ReconciliationRow {
-            id: ReconciliationId::from_bytes(ids.make()),
+            id: id.unwrap_or(fresh),
             gateway,
             from,
             to,
@@ -166,8 +174,26 @@ impl App {
             Write::InsertJob(job),
             audit(&mut ids, seed.now, audited),
         ];
-        self.write_all("request_reconciliation", writes).await?;
-        Ok(row)
+        match self.write_all("request_reconciliation", writes).await {
+            Ok(()) => Ok(row),
+            // Asked for already.
+            Err(StoreError::Conflict("reconciliations.id")) => {
+                let begun = self.store.reconciliation(row.id).await?;
+                Ok(begun.unwrap_or(row))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Comparisons older than this one, newest first, each with what it found so far.
+    pub async fn reconciliations(
+        &self,
+        before: Option<ReconciliationId>,
+        limit: u32,
+    ) -> Result<Vec<(ReconciliationRow, Report)>, StoreError> {
+        let rows = self.store.reconciliations_before(before, limit).await?;
+        let read = |row: ReconciliationRow| Report::read(&row).map(|report| (row, report));
+        rows.into_iter().map(read).collect()
     }
 
     /// One comparison with what it found so far.
@@ -180,6 +206,19 @@ impl App {
         let report = Report::read(&row)?;
         Ok((row, report))
     }
+}
+
+fn check_period(from: Moment, to: Moment, now: Moment) -> Result<(), PeriodFault> {
+    if to <= from {
+        return Err(PeriodFault::Backwards);
+    }
+    if to > now {
+        return Err(PeriodFault::Future);
+    }
+    if to.since(from) > LONGEST {
+        return Err(PeriodFault::TooLong);
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -447,6 +486,19 @@ mod tests {
         assert_eq!(Report::new(&row(Some(Gateway::Efi))).gateways.len(), 1);
         stored.result = "{\"surprise\":1}".into();
         assert!(matches!(Report::read(&stored), Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_period_is_past_and_a_month_at_most() {
+        let day = |n| Moment::default().plus(Span::from_days(n));
+        assert_eq!(check_period(day(1), day(32), day(40)), Ok(()));
+        for (from, to, fault) in [
+            (day(2), day(2), PeriodFault::Backwards),
+            (day(2), day(41), PeriodFault::Future),
+            (day(1), day(33), PeriodFault::TooLong),
+        ] {
+            assert_eq!(check_period(from, to, day(40)), Err(fault));
+        }
     }
 
     #[test]

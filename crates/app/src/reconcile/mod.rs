@@ -47,6 +47,19 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    pub const ALL: [FindingKind; 10] = [
+        FindingKind::ReceivedCredited,
+        FindingKind::ReceivedInSuspense,
+        FindingKind::ReceivedUnconfirmed,
+        FindingKind::ReceivedAmountDiffers,
+        FindingKind::SentUnknown,
+        FindingKind::SentAdopted,
+        FindingKind::SentBelievedUnsent,
+        FindingKind::SentBelievedFailed,
+        FindingKind::SentAmountDiffers,
+        FindingKind::FloatDiffers,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             FindingKind::ReceivedCredited => "received_credited",

@@ -26,7 +26,7 @@ pub struct DeliveryView {
     pub next_try_at: Option<Moment>,
 }
 
-fn view(row: DeliveryRow, endpoint: &EndpointRow) -> Result<DeliveryView, StoreError> {
+pub(super) fn view(row: DeliveryRow, endpoint: &EndpointRow) -> Result<DeliveryView, StoreError> {
     let due = row.due_at.filter(|_| endpoint.state.is_enabled());
     Ok(DeliveryView {
         tries: read(&row.log)?,
@@ -56,6 +56,16 @@ impl App {
         id: DeliveryId,
     ) -> Result<DeliveryView, WebhookRefusal> {
         self.own_endpoint(caller, endpoint_id).await?;
+        self.replay(caller, (endpoint_id, id), None).await
+    }
+
+    /// Whoever saw it before it was asked for again changes nothing by asking, too.
+    pub(super) async fn replay(
+        &self,
+        caller: &Caller,
+        (endpoint_id, id): (WebhookEndpointId, DeliveryId),
+        seen_replays: Option<u32>,
+    ) -> Result<DeliveryView, WebhookRefusal> {
         let seed = self.ids();
         let caller = caller.clone();
         let locks = Locks {
@@ -75,6 +85,9 @@ impl App {
                 };
                 if !endpoint.state.is_enabled() {
                     return Decision::Refuse(WebhookRefusal::Disabled);
+                }
+                if seen_replays.is_some_and(|seen| seen != delivery.replays) {
+                    return Decision::Commit(Vec::new(), (delivery.clone(), endpoint.clone()));
                 }
                 let mut endpoint = endpoint.clone();
                 endpoint.health.rest_until = None;

@@ -93,9 +93,17 @@ impl App {
         caller: &Caller,
         id: WebhookEndpointId,
     ) -> Result<EndpointRow, WebhookRefusal> {
+        self.endpoint_within((caller, Reach::Own), id).await
+    }
+
+    async fn endpoint_within(
+        &self,
+        (caller, reach): (&Caller, Reach),
+        id: WebhookEndpointId,
+    ) -> Result<EndpointRow, WebhookRefusal> {
         let found = self.outbound.endpoint(id).await?;
         found
-            .filter(|row| is_own(row, caller))
+            .filter(|row| reach.covers(row, caller))
             .ok_or(WebhookRefusal::NotFound)
     }
 
@@ -118,7 +126,7 @@ impl App {
             "enabled": change.enabled,
         });
         let audited = Audit("webhook_endpoint.changed", detail);
-        self.alter(caller, id, audited, move |row, seed| {
+        self.alter((caller, Reach::Own), id, audited, move |row, seed| {
             change.apply(row, seed);
         })
         .await
@@ -133,7 +141,7 @@ impl App {
         let secret = sign::new_secret(self.runtime.as_ref());
         let life = self.settings.webhooks.old_secret_life;
         let audited = Audit("webhook_endpoint.secret_rotated", json!({}));
-        self.alter(caller, id, audited, move |row, seed| {
+        self.alter((caller, Reach::Own), id, audited, move |row, seed| {
             let old = std::mem::replace(&mut row.secret, secret.clone());
             row.old_secret = Some((old, seed.now.plus(life)));
             row.updated_at = seed.now;
@@ -148,7 +156,7 @@ impl App {
         id: WebhookEndpointId,
     ) -> Result<(), WebhookRefusal> {
         let audited = Audit("webhook_endpoint.deleted", json!({}));
-        let deleted = self.alter(caller, id, audited, |row, seed| {
+        let deleted = self.alter((caller, Reach::Own), id, audited, |row, seed| {
             row.state = EndpointState::Deleted;
             row.slot = None;
             row.url = String::new();
@@ -161,14 +169,14 @@ impl App {
         deleted.await.map(drop)
     }
 
-    async fn alter(
+    pub(super) async fn alter(
         &self,
-        caller: &Caller,
+        (caller, reach): (&Caller, Reach),
         id: WebhookEndpointId,
         Audit(action, detail): Audit,
         change: impl Fn(&mut EndpointRow, IdSeed) + Send + Sync + 'static,
     ) -> Result<EndpointRow, WebhookRefusal> {
-        self.own_endpoint(caller, id).await?;
+        self.endpoint_within((caller, reach), id).await?;
         let seed = self.ids();
         let caller = caller.clone();
         let locks = Locks {
@@ -181,7 +189,7 @@ impl App {
         let altered = self
             .commit("alter_webhook_endpoint", locks, move |locked| {
                 let found = locked.outbound.endpoints.get(&id);
-                let Some(found) = found.filter(|row| is_own(row, &caller)) else {
+                let Some(found) = found.filter(|row| reach.covers(row, &caller)) else {
                     return Decision::Refuse(());
                 };
                 let mut row = found.clone();
@@ -204,7 +212,7 @@ impl App {
 }
 
 /// An action and its detail in the audit trail.
-struct Audit(&'static str, Value);
+pub(super) struct Audit(pub &'static str, pub Value);
 
 pub(super) fn audited<'a>(
     caller: &Caller,
@@ -220,12 +228,27 @@ pub(super) fn audited<'a>(
     }
 }
 
-fn is_own(row: &EndpointRow, caller: &Caller) -> bool {
-    row.user_id == caller.user_id && row.state != EndpointState::Deleted
+/// Whose endpoints a use case is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The caller's.
+    Own,
+    /// Everybody's: for operators.
+    Any,
+}
+
+impl Reach {
+    pub(super) fn covers(self, row: &EndpointRow, caller: &Caller) -> bool {
+        let is_within = match self {
+            Reach::Own => row.user_id == caller.user_id,
+            Reach::Any => true,
+        };
+        is_within && row.state != EndpointState::Deleted
+    }
 }
 
 impl ChangeEndpoint {
-    fn apply(&self, row: &mut EndpointRow, seed: IdSeed) {
+    pub(super) fn apply(&self, row: &mut EndpointRow, seed: IdSeed) {
         if let Some(url) = self.url.clone().filter(|url| *url != row.url) {
             row.url = url;
             row.health = EndpointHealth::default();

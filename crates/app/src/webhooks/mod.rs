@@ -18,6 +18,7 @@
 pub mod deliver;
 pub mod deliveries;
 pub mod endpoints;
+mod operators;
 pub mod relay;
 mod sign;
 mod tries;
@@ -28,6 +29,7 @@ use domain::webhook::DeliveryPolicy;
 
 pub use deliveries::DeliveryView;
 pub use endpoints::{ChangeEndpoint, NewEndpoint};
+pub use operators::EndpointView;
 pub use tries::Try;
 pub use url::UrlFault;
 
@@ -57,6 +59,15 @@ impl WebhookSettings {
             retention: Span::from_days(30),
             endpoints: 16,
         }
+    }
+
+    /// Whether an address may be registered, so that it can be told together with whatever else is
+    /// wrong with a request.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_url(&self, text: &str) -> Result<(), UrlFault> {
+        url::checked(text, self.allow_private).map(drop)
     }
 }
 

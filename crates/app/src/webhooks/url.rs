@@ -21,6 +21,19 @@ pub enum UrlFault {
     PrivateHost,
 }
 
+impl UrlFault {
+    pub const fn code(self) -> &'static str {
+        match self {
+            UrlFault::TooLong => "too_long",
+            UrlFault::Unreadable => "invalid_url",
+            UrlFault::NotHttps => "not_https",
+            UrlFault::Credentials => "credentials",
+            UrlFault::Fragment => "fragment",
+            UrlFault::PrivateHost => "private_host",
+        }
+    }
+}
+
 const LONGEST: usize = 2_000;
 
 /// The address, normalized. In the clear, and to this machine or a private network, only where that
@@ -56,6 +69,17 @@ pub(super) fn checked(text: &str, allow_private: bool) -> Result<String, UrlFaul
         0..=LONGEST => Ok(url.into()),
         _ => Err(UrlFault::TooLong),
     }
+}
+
+/// The address as others than its owner may see it: without what follows the path, where receivers
+/// like to keep secrets.
+pub(super) fn shown(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        return String::new();
+    };
+    let more = url.query().map_or("", |_| "?…");
+    url.set_query(None);
+    format!("{url}{more}")
 }
 
 #[cfg(test)]
@@ -115,5 +139,13 @@ mod tests {
             checked("gopher://localhost/", true),
             Err(UrlFault::NotHttps)
         );
+    }
+
+    #[test]
+    fn others_see_no_more_than_the_path() {
+        let url = shown("https://shop.example/hooks?token=hunter2");
+        assert_eq!(url, "https://shop.example/hooks?…");
+        assert_eq!(shown("https://shop.example/"), "https://shop.example/");
+        assert_eq!(shown("x"), "");
     }
 }

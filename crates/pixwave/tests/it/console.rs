@@ -10,10 +10,10 @@ use crate::client::string;
 use crate::harness::{Database, EFI, PASSWORD, TestApp, brisk, without_circuits};
 use crate::pages::Browser;
 
-const ANA: &str = "ana@operators.example.com";
+pub const ANA: &str = "ana@operators.example.com";
 const BIA: &str = "bia@operators.example.com";
 
-async fn with_operators(change: impl FnOnce(&mut app::context::Settings)) -> TestApp {
+pub async fn with_operators(change: impl FnOnce(&mut app::context::Settings)) -> TestApp {
     let mut settings = brisk();
     change(&mut settings);
     let app = TestApp::with_settings(Database::Sqlite, settings).await;
@@ -42,6 +42,11 @@ async fn the_console_exists_for_operators_only() {
         "/console/trabalhos".to_owned(),
         "/console/auditoria".to_owned(),
         "/console/contas".to_owned(),
+        "/console/gateways".to_owned(),
+        "/console/gateways/efi/payout/pausar".to_owned(),
+        "/console/despacho".to_owned(),
+        "/console/webhooks".to_owned(),
+        "/console/conciliacoes".to_owned(),
         format!("/console/contas/{}", person.user_id),
     ];
     let mut stranger = Browser::new(&app);

@@ -17,7 +17,7 @@ both_databases!(
     what_the_books_do_not_know_bars_the_way,
 );
 
-fn with_epoch() -> Settings {
+pub fn with_epoch() -> Settings {
     let mut settings = brisk();
     without_circuits(&mut settings);
     settings.dispatch_epoch = Some("first".to_owned());
@@ -25,7 +25,7 @@ fn with_epoch() -> Settings {
 }
 
 /// What a restore leaves: a database that holds an older epoch than the configuration names.
-async fn restore(app: &TestApp) {
+pub async fn restore(app: &TestApp) {
     let unit = Unit {
         name: "test",
         locks: Locks::default(),

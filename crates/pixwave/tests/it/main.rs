@@ -42,6 +42,7 @@ mod client;
 #[cfg(feature = "aws")]
 mod cloud;
 mod console;
+mod console_controls;
 mod control_commands;
 mod controls;
 mod crash;

@@ -55,6 +55,12 @@ async fn what_happens_is_measured_without_naming_anybody() {
     assert_eq!(values["pixwave_database_up"], 1.0);
     assert_eq!(values[r#"pixwave_in_doubt_cents{gateway="efi"}"#], 0.0);
     assert!(values["pixwave_event_position"] >= 3.0, "{text}");
+    for step in ["numbering", "topic", "webhooks"] {
+        let name = format!("pixwave_oldest_waiting_event_seconds{{step=\"{step}\"}}");
+        assert!(values[&name] < 60.0, "{text}");
+    }
+    let ready = app.get("/readyz").await.body;
+    assert_eq!(ready["waiting"]["topic_seconds"], 0, "{ready}");
     let circuit = r#"pixwave_gateway_circuit_open{gateway="efi",operation="payout"}"#;
     assert!(values.contains_key(circuit), "{text}");
     assert!(

@@ -81,7 +81,9 @@ impl Browser {
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> &Page {
-        let request = request.header("cookie", self.cookie_line());
+        let request = request
+            .header("cookie", self.cookie_line())
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         for cookie in headers.get_all(SET_COOKIE) {

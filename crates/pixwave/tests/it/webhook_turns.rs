@@ -580,3 +580,59 @@ async fn an_account_has_so_many_endpoints_and_no_more() {
     let sweep = app::webhooks::sweep(bench.app.clone());
     sweep.await.expect("a sweep");
 }
+
+#[tokio::test]
+async fn what_does_not_leave_is_told_once_and_what_leaves_is_not() {
+    let bench = Bench::new(|_| ());
+    let told = || async {
+        let looked = {
+            let app = bench.app.clone();
+            tokio::spawn(app::watch::look_at_queue(app))
+        };
+        // What seems late is looked at once more.
+        while !looked.is_finished() {
+            if bench.runtime.sleepers() > 0 {
+                bench.runtime.advance(SECOND.times(5));
+            }
+            tokio::task::yield_now().await;
+        }
+        looked.await.expect("no panic").expect("it reads");
+        let alerts = bench.app.alerts(10).await.expect("alerts");
+        alerts
+            .into_iter()
+            .map(|alert| alert.message)
+            .collect::<Vec<_>>()
+    };
+    let endpoint = bench.register(URL).await;
+    let began = bench.app.now();
+    bench.happen(&caller(2), 1).await;
+    bench.happen(&bench.owner, 1).await;
+    let waiting = bench.app.waiting().await.expect("it reads");
+    assert_eq!((waiting.numbering, waiting.topic), (None, None));
+    assert_eq!(waiting.webhooks, Some(began), "nobody relays");
+    assert_eq!(told().await, Vec::<String>::new(), "for a minute");
+
+    bench.runtime.advance(SECOND.times(61));
+    for _ in 0..2 {
+        let told = told().await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("finds a worker within a minute"),
+            "{told:?}"
+        );
+    }
+    bench.relay().await;
+    let due = bench.app.waiting().await.expect("it reads").webhooks;
+    assert!(
+        due.is_none_or(|at| at > began),
+        "it is due since it was relayed"
+    );
+    bench.next_turn().await.expect("a turn");
+    let log = bench.log(&endpoint).await;
+    assert_eq!(log[0].row.state, DeliveryState::Delivered);
+    // The alert is an event as well.
+    bench.number().await;
+    let waiting = bench.app.waiting().await.expect("it reads");
+    assert_eq!(waiting, app::waiting::Waiting::default());
+    assert_eq!(told().await.len(), 1, "nothing new");
+}

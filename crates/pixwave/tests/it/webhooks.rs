@@ -23,7 +23,7 @@ both_databases!(
 const ENDPOINTS: &str = "/v1/webhook-endpoints";
 
 /// The waits of a day in a second.
-fn hurried() -> Settings {
+pub fn hurried() -> Settings {
     let mut settings = brisk();
     settings.webhooks.allow_private = true;
     let policy = &mut settings.webhooks.policy;

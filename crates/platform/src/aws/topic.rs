@@ -102,7 +102,7 @@ fn unbuildable() -> Trouble {
 #[async_trait]
 impl EventPublisher for SnsTopic {
     fn name(&self) -> &'static str {
-        "sns"
+        app::publishing::NAME
     }
 
     fn shape(&self) -> TopicShape {

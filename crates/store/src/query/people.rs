@@ -73,6 +73,21 @@ pub(crate) async fn reconciliation(
     one(tx, people::RECONCILIATION, args![id], rows::reconciliation).await
 }
 
+pub(crate) async fn reconciliations_before(
+    tx: &mut Tx,
+    before: Option<ReconciliationId>,
+    limit: u32,
+) -> Done<Vec<ReconciliationRow>> {
+    let args = args![before.unwrap_or(ReconciliationId::from_bytes(LAST)), limit];
+    many(
+        tx,
+        people::RECONCILIATIONS_BEFORE,
+        args,
+        rows::reconciliation,
+    )
+    .await
+}
+
 pub(crate) async fn alerts(tx: &mut Tx, limit: u32) -> Done<Vec<AlertRow>> {
     many(tx, people::ALERTS, args![limit], rows::alert).await
 }

@@ -54,6 +54,31 @@ macro_rules! endpoints_of {
         )
     };
 }
+macro_rules! endpoints_before {
+    ($states:literal) => {
+        concat!(
+            "SELECT ",
+            endpoint_columns!(),
+            " FROM webhook_endpoints WHERE id < ? AND ",
+            $states,
+            " ORDER BY id DESC LIMIT ?"
+        )
+    };
+}
+/// In the order of the stream, so that the first that somebody wants ends the search.
+macro_rules! unrelayed {
+    ($join:literal, $named:literal) => {
+        concat!(
+            "SELECT e.occurred_at FROM events e ",
+            $join,
+            " webhook_endpoints w ON w.user_id = e.user_id WHERE e.position > ? AND e.position <= ? \
+             AND w.state IN ('enabled', 'failing') AND w.after_position < e.position \
+             AND (w.event_types IS NULL OR INSTR(w.event_types, ",
+            $named,
+            ") > 0) ORDER BY e.position LIMIT 1"
+        )
+    };
+}
 
 statements! {
     RELAY: relays, "SELECT name, position, token, leased_until FROM relays WHERE name = ?";
@@ -72,6 +97,8 @@ statements! {
         sqlite concat!("SELECT ", endpoint_columns!(), " FROM webhook_endpoints WHERE id = ?");
     ENDPOINTS_OF: webhook_endpoints, endpoints_of!("");
     LOCK_ENDPOINTS_OF: webhook_endpoints, endpoints_of!(" FOR UPDATE"), sqlite endpoints_of!("");
+    ENDPOINTS_BEFORE: webhook_endpoints, endpoints_before!("state <> 'deleted'");
+    ENDPOINTS_OFF_BEFORE: webhook_endpoints, endpoints_before!("state IN ('owner', 'failing', 'gone')");
     CLAIMABLE_ENDPOINTS: webhook_endpoints, claimable!(" FORCE INDEX (webhook_endpoints_due)", " FOR UPDATE SKIP LOCKED"), sqlite claimable!("", "");
     LEASE_ENDPOINTS: webhook_endpoints, concat!("UPDATE webhook_endpoints SET token = token + 1, leased = 1, due_at = ? WHERE id IN ", sixteen!());
     LEASED_ENDPOINTS: webhook_endpoints, concat!("SELECT ", endpoint_columns!(), " FROM webhook_endpoints WHERE id IN ", sixteen!(), " ORDER BY id");
@@ -93,5 +120,8 @@ statements! {
     DELIVERIES_IN: webhook_deliveries, concat!("SELECT ", delivery_columns!(), " FROM webhook_deliveries WHERE endpoint_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?");
     OLD_DELIVERIES: webhook_deliveries, "SELECT d.endpoint_id, d.id FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.created_at < ? AND (d.due_at IS NULL OR e.state <> 'enabled') ORDER BY d.created_at LIMIT ?";
     ORPHANED_DELIVERIES: webhook_deliveries, "SELECT d.endpoint_id, d.id FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id WHERE e.state = 'deleted' LIMIT ?";
+    FIRST_UNNUMBERED: events, "SELECT occurred_at FROM events FORCE INDEX (events_position) WHERE position IS NULL ORDER BY n LIMIT 1",
+        sqlite "SELECT occurred_at FROM events INDEXED BY events_position WHERE position IS NULL ORDER BY n LIMIT 1";
+    FIRST_UNRELAYED: events, unrelayed!("FORCE INDEX (events_position) STRAIGHT_JOIN", "CONCAT('\"', e.kind, '\"')"), sqlite unrelayed!("CROSS JOIN", "'\"' || e.kind || '\"'");
     DELETE_DELIVERY: webhook_deliveries, "DELETE FROM webhook_deliveries WHERE endpoint_id = ? AND id = ?";
 }

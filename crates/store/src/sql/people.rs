@@ -71,6 +71,7 @@ statements! {
     INSERT_RECONCILIATION: reconciliations, "INSERT INTO reconciliations (id, gateway, from_at, to_at, state, requested_by, requested_at, finished_at, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     SAVE_RECONCILIATION: reconciliations, "UPDATE reconciliations SET state = ?, finished_at = ?, result = ? WHERE id = ? AND state IN ('queued', 'running')";
     RECONCILIATION: reconciliations, "SELECT id, gateway, from_at, to_at, state, requested_by, requested_at, finished_at, result FROM reconciliations WHERE id = ?";
+    RECONCILIATIONS_BEFORE: reconciliations, "SELECT id, gateway, from_at, to_at, state, requested_by, requested_at, finished_at, result FROM reconciliations WHERE id < ? ORDER BY id DESC LIMIT ?";
 
     INSERT_ALERT: alerts, "INSERT INTO alerts (id, kind, transaction_id, gateway, message, raised_at) VALUES (?, ?, ?, ?, ?, ?)";
     ALERTS: alerts, "SELECT id, kind, transaction_id, gateway, message, raised_at FROM alerts ORDER BY raised_at DESC, id DESC LIMIT ?";

@@ -6,10 +6,14 @@
 mod alerts;
 mod audit;
 mod chart;
+mod dispatch;
 mod float;
+mod gateways;
+mod hooks;
 mod jobs;
 pub mod judged;
 mod overview;
+mod reconciliations;
 mod reviews;
 mod rows;
 mod transactions;
@@ -50,6 +54,28 @@ pub fn routes() -> Router<Web> {
         .route("/console/alertas", get(alerts::show))
         .route("/console/trabalhos", get(jobs::show))
         .route("/console/trabalhos/{id}/retomar", post(jobs::retry))
+        .route("/console/gateways", get(gateways::show))
+        .route(
+            "/console/gateways/{gateway}/{operation}/{change}",
+            get(gateways::confirm).post(gateways::change),
+        )
+        .route(
+            "/console/despacho",
+            get(dispatch::show).post(dispatch::resume),
+        )
+        .route("/console/webhooks", get(hooks::list))
+        .route("/console/webhooks/{id}", get(hooks::show))
+        .route("/console/webhooks/{id}/ligar", post(hooks::switch_on))
+        .route("/console/webhooks/{id}/desligar", post(hooks::switch_off))
+        .route(
+            "/console/webhooks/{id}/entregas/{delivery}/repetir",
+            post(hooks::replay),
+        )
+        .route(
+            "/console/conciliacoes",
+            get(reconciliations::list).post(reconciliations::begin),
+        )
+        .route("/console/conciliacoes/{id}", get(reconciliations::show))
         .route("/console/auditoria", get(audit::show))
         .route("/console/contas", get(users::list))
         .route("/console/contas/{id}", get(users::show))
@@ -75,7 +101,10 @@ impl FromRequestParts<Web> for Operator {
 
 impl Operator {
     fn shell(&self, web: &Web, place: Place) -> Shell {
-        Shell::signed(web, &self.0, place)
+        Shell {
+            is_stopped: !web.app.may_dispatch(),
+            ..Shell::signed(web, &self.0, place)
+        }
     }
 }
 

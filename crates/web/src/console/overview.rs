@@ -7,12 +7,13 @@ use app::commands::ListTransactions;
 use app::ports::store::{AlertRow, QueueDepth};
 use app::samples::{HealthSample, KEPT};
 use app::views::{GatewayView, OperationHealthView, TransactionView};
+use app::waiting::{Step, Waiting};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use domain::gateway::Gateway;
 use domain::status::Status;
-use domain::time::Moment;
+use domain::time::{Moment, Span};
 
 use super::alerts::{self, AlertLine};
 use super::judged::Verdict;
@@ -72,6 +73,8 @@ struct Rule {
 
 struct GatewayCard {
     name: &'static str,
+    /// As addresses name it.
+    code: &'static str,
     float: String,
     in_doubt: String,
     operations: Vec<OperationLine>,
@@ -99,6 +102,7 @@ struct Chart {
 struct Seen {
     gateways: Vec<GatewayView>,
     queue: QueueDepth,
+    waiting: Waiting,
     doubtful: Vec<TransactionView>,
     stream: Vec<TransactionView>,
     alerts: Vec<AlertRow>,
@@ -126,6 +130,7 @@ pub async fn show(State(web): State<Web>, operator: Operator) -> Result<Response
     let seen = Seen {
         gateways: web.app.gateways_view().await?,
         queue: web.app.queue().await?,
+        waiting: web.app.waiting().await?,
         stream: web.app.transactions(caller, list).await?,
         alerts: web.app.alerts_before(None, ALERTS).await?,
         verdict: web.judged.look(&web.app),
@@ -204,7 +209,43 @@ fn figures(seen: &Seen, t: &'static Texts) -> Vec<Figure> {
             detail: String::new(),
             is_bad: seen.queue.dead > 0,
         },
+        leaving(&seen.waiting, seen.now, t),
     ]
+}
+
+/// Whether events leave in time.
+fn leaving(waiting: &Waiting, now: Moment, t: &'static Texts) -> Figure {
+    let c = &t.console;
+    let age = |step| words::age(waiting.age(step, now));
+    let late = Step::ALL
+        .into_iter()
+        .filter(|step| waiting.is_late(*step, now));
+    let late: Vec<&str> = late.map(|step| words::step(step, t)).collect();
+    let longest = Step::ALL
+        .map(|step| waiting.age(step, now))
+        .into_iter()
+        .max();
+    match late.is_empty() {
+        true => Figure {
+            name: c.leaving,
+            value: c.leaving_well.to_owned(),
+            detail: fill(
+                c.leaving_steps,
+                &[
+                    &age(Step::Numbering),
+                    &age(Step::Topic),
+                    &age(Step::Webhooks),
+                ],
+            ),
+            is_bad: false,
+        },
+        false => Figure {
+            name: c.leaving,
+            value: words::age(longest.unwrap_or(Span::ZERO)),
+            detail: fill(c.leaving_late, &[&late.join(", ")]),
+            is_bad: true,
+        },
+    }
 }
 
 fn ledger(seen: &Seen, shell: &Shell) -> Ledger {
@@ -240,6 +281,7 @@ fn card(view: &GatewayView, samples: Lately<'_>, t: &'static Texts) -> GatewayCa
     });
     GatewayCard {
         name: gateway_name(view.gateway),
+        code: view.gateway.as_str(),
         float: format::signed(view.float_available),
         in_doubt: format::signed(view.in_doubt),
         operations: operations.collect(),
@@ -297,6 +339,24 @@ mod tests {
     }
 
     #[test]
+    fn events_that_do_not_leave_stand_out() {
+        let now = Moment::default().plus(Span::from_seconds(600));
+        let waiting = Waiting {
+            topic: Some(Moment::default()),
+            webhooks: Some(now.minus(Span::from_seconds(5))),
+            ..Waiting::default()
+        };
+        for language in [Language::Portuguese, Language::English] {
+            let t = language.texts();
+            let told = leaving(&waiting, now, t);
+            assert!(told.is_bad && told.detail.contains(t.console.step_topic));
+            assert_eq!(told.value, "10 min");
+            let well = leaving(&Waiting::default(), now, t);
+            assert!(!well.is_bad && well.value == t.console.leaving_well);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_stands_out_and_everything_is_escaped() {
         for language in [Language::Portuguese, Language::English] {
             let t = language.texts();
@@ -320,6 +380,7 @@ mod tests {
                     dead: 1,
                     oldest_ready: Some(Moment::default()),
                 },
+                waiting: Waiting::default(),
                 doubtful: vec![doubt.clone()],
                 stream: vec![doubt],
                 alerts: vec![AlertRow {

@@ -3,6 +3,7 @@
 use app::routing::StoredCandidate;
 use app::story::StoryEvidence;
 use app::views::{AttemptView, LicenceView};
+use app::waiting::Step;
 use domain::gateway::Gateway;
 use domain::review::{ProposalState, ReviewOutcome};
 use domain::time::Span;
@@ -222,6 +223,16 @@ pub fn check(rule: &'static str, t: &Texts) -> &'static str {
     }
 }
 
+/// A step by which events leave.
+pub fn step(step: Step, t: &Texts) -> &'static str {
+    let c = &t.console;
+    match step {
+        Step::Numbering => c.step_numbering,
+        Step::Topic => c.step_topic,
+        Step::Webhooks => c.step_webhooks,
+    }
+}
+
 /// A PIX key with its middle hidden.
 pub fn masked(key: &str) -> String {
     let letters: Vec<char> = key.chars().collect();
@@ -230,6 +241,19 @@ pub fn masked(key: &str) -> String {
         count => {
             let head: String = letters[..2].iter().collect();
             let tail: String = letters[count - 2..].iter().collect();
+            format!("{head}•••{tail}")
+        }
+    }
+}
+
+/// An id of somebody else's, told by its ends: enough to find it in a statement.
+pub fn masked_id(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    match letters.len() {
+        0..=12 => masked(id),
+        count => {
+            let head: String = letters[..4].iter().collect();
+            let tail: String = letters[count - 6..].iter().collect();
             format!("{head}•••{tail}")
         }
     }
@@ -254,6 +278,8 @@ mod tests {
     fn a_key_keeps_its_ends_only() {
         assert_eq!(masked("maria@example.com"), "ma•••om");
         assert_eq!(masked("abc"), "•••");
+        assert_eq!(masked_id("0123456789abcdef"), "0123•••abcdef");
+        assert_eq!(masked_id("12345678901"), "12•••01");
     }
 
     #[test]

@@ -41,6 +41,7 @@ fn words(stop: &Stop, t: &Texts) -> (&'static str, String) {
     let s = &t.stops;
     match stop {
         Stop::NotFound => (s.not_found, s.not_found_means.to_owned()),
+        Stop::NoSuchMethod => (s.no_such_method, s.no_such_method_means.to_owned()),
         Stop::ForeignForm => (s.foreign_form, s.foreign_form_means.to_owned()),
         Stop::Forbidden | Stop::SignIn { .. } | Stop::Console => {
             (s.forbidden, s.forbidden_means.to_owned())

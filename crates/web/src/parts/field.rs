@@ -10,6 +10,8 @@ pub enum Input {
     Password,
     Money,
     Lines,
+    /// A day and a time of day, in Brasília.
+    Moment,
 }
 
 #[derive(Clone, Debug, Template)]
@@ -107,6 +109,7 @@ impl Field {
         match self.input {
             Input::Email => "email",
             Input::Password => "password",
+            Input::Moment => "datetime-local",
             Input::Text | Input::Money | Input::Lines => "text",
         }
     }
@@ -115,12 +118,16 @@ impl Field {
         match self.input {
             Input::Money => "decimal",
             Input::Email => "email",
-            Input::Text | Input::Password | Input::Lines => "text",
+            Input::Text | Input::Password | Input::Lines | Input::Moment => "text",
         }
     }
 
     fn is_lines(&self) -> bool {
         self.input == Input::Lines
+    }
+
+    fn is_moment(&self) -> bool {
+        self.input == Input::Moment
     }
 
     fn is_money(&self) -> bool {

@@ -45,6 +45,12 @@ catalogue! {
         user_blocked: "Conta bloqueada e sessões encerradas." | "Account blocked and its sessions ended.";
         user_unblocked: "A conta pode entrar de novo." | "The account may sign in again.";
         own_account: "Ninguém bloqueia a própria conta." | "Nobody blocks their own account.";
+        control_kept: "Guardado. Todos os processos seguem em cerca de um segundo." | "Kept. Every process follows within about a second.";
+        dispatch_resumed: "Os livros foram comparados. Os pagamentos voltam a sair." | "The books have been compared. Payments leave again.";
+        dispatch_running: "Os pagamentos já saem." | "Payments leave already.";
+        replayed: "A entrega será tentada agora." | "The delivery is tried now.";
+        endpoint_off: "O endpoint está desligado. Ligue-o primeiro." | "The endpoint is switched off. Switch it on first.";
+        endpoint_switched: "Feito." | "Done.";
         fault_armed: "Falha armada." | "Fault armed.";
         fault_refused: "O painel recusou esta falha." | "The panel refused this fault.";
         healed: "Os dois gateways estão sãos." | "Both gateways are healthy.";
@@ -85,6 +91,8 @@ catalogue! {
         too_large_means: "Encurte o texto e tente de novo." | "Shorten the text and try again.";
         unavailable: "Voltamos já" | "We will be right back";
         unavailable_means: "O sistema está indisponível neste momento. Seu dinheiro está seguro; nada se perdeu." | "The system is unavailable right now. Your money is safe and nothing is lost.";
+        no_such_method: "Esta página não se abre assim" | "This page is not opened like this";
+        no_such_method_means: "O endereço só recebe formulários. Abra a página pelo menu." | "The address only takes forms. Open the page from the menu.";
         internal: "Algo deu errado do nosso lado" | "Something went wrong on our side";
         internal_means: "Seu dinheiro está seguro. Confira a sua atividade antes de repetir um pagamento." | "Your money is safe. Check your activity before you repeat a payment.";
         back_home: "Voltar ao início" | "Back to the start";

@@ -36,6 +36,13 @@ catalogue! {
         in_review: "Em revisão" | "In review";
         eldest: "o mais antigo há {}" | "the oldest for {}";
         queue_ready: "Na fila" | "In the queue";
+        leaving: "Eventos de saída" | "Events on their way out";
+        leaving_well: "em dia" | "on time";
+        leaving_steps: "numeração {} · tópico {} · webhooks {}" | "numbering {} · topic {} · webhooks {}";
+        leaving_late: "há mais de um minuto: {}" | "for more than a minute: {}";
+        step_numbering: "numeração" | "numbering";
+        step_topic: "tópico" | "topic";
+        step_webhooks: "webhooks" | "webhooks";
         queue_dead: "Trabalhos mortos" | "Dead jobs";
         nothing_waits: "nada espera" | "nothing waits";
         oldest_waits: "o mais antigo espera há {}" | "the oldest has waited {}";

@@ -26,6 +26,7 @@ mod console;
 mod float;
 mod history;
 mod money;
+mod operations;
 mod panel;
 mod start;
 
@@ -35,6 +36,7 @@ pub use console::*;
 pub use float::*;
 pub use history::*;
 pub use money::*;
+pub use operations::*;
 pub use panel::*;
 pub use start::*;
 
@@ -141,6 +143,9 @@ texts! {
     console: Console;
     float_moves: FloatMoves;
     panel: Panel;
+    steering: Steering;
+    hooks: Hooks;
+    comparing: Comparing;
 }
 
 /// The text with each `{}` replaced by the next value.

@@ -11,7 +11,7 @@ use crate::wire;
 /// The readers of the stream, by the names of their places, in words.
 const READERS: &[(&str, &str)] = &[
     ("webhooks", "events for webhooks"),
-    ("sns", "events for the topic"),
+    (app::publishing::NAME, "events for the topic"),
     ("monitor", "events for the monitor"),
 ];
 

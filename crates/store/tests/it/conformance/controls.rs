@@ -141,3 +141,24 @@ pub async fn a_reconciliation_is_kept_and_ends_once(environment: Arc<Environment
     let found = store.reconciliation(everywhere.id).await.unwrap();
     assert_eq!(found, Some(everywhere));
 }
+
+pub async fn reconciliations_come_newest_first(environment: Arc<Environment>) {
+    let store = environment.port();
+    let row = |n| ReconciliationRow {
+        id: ReconciliationId::from_bytes(bytes(n)),
+        gateway: None,
+        from: START,
+        to: after(60),
+        state: ReconciliationState::Queued,
+        requested_by: "system".into(),
+        requested_at: after(60),
+        finished_at: None,
+        result: "{}".into(),
+    };
+    let writes = [2, 3, 1].map(|n| Write::InsertReconciliation(row(n)));
+    put(store, writes.into()).await;
+    let newest = store.reconciliations_before(None, 2).await.unwrap();
+    assert_eq!(newest, [row(3), row(2)]);
+    let older = store.reconciliations_before(Some(row(2).id), 9).await;
+    assert_eq!(older.unwrap(), [row(1)]);
+}

@@ -545,3 +545,90 @@ pub async fn what_is_old_or_orphaned_is_dropped(environment: Arc<Environment>) {
     }
     assert_eq!(left, [3, 2, 5], "pending ones of an enabled endpoint stay");
 }
+
+pub async fn endpoints_of_everybody_come_newest_first(environment: Arc<Environment>) {
+    let outbound = &environment.store;
+    let off = EndpointRow {
+        state: EndpointState::Disabled(DisabledReason::Gone),
+        disabled_at: Some(after(3)),
+        ..endpoint(2, 8)
+    };
+    let gone = EndpointRow {
+        state: EndpointState::Deleted,
+        slot: None,
+        disabled_at: Some(after(3)),
+        ..endpoint(4, 9)
+    };
+    for row in [&endpoint(1, 7), &off, &endpoint(3, 7), &gone] {
+        register(&environment, row, &[]).await;
+    }
+    let all = outbound.endpoints_before(None, false, 2).await.unwrap();
+    assert_eq!(all, [endpoint(3, 7), off.clone()]);
+    let last = Some(off.id);
+    let older = outbound.endpoints_before(last, false, 9).await.unwrap();
+    assert_eq!(older, [endpoint(1, 7)]);
+    let disabled = outbound.endpoints_before(None, true, 9).await.unwrap();
+    assert_eq!(disabled, [off]);
+}
+
+pub async fn the_oldest_that_waits_is_known(environment: Arc<Environment>) {
+    let (store, outbound) = (environment.port(), &environment.store);
+    let at = |n: u64, user: u64, kind: &str| EventRow {
+        kind: kind.into(),
+        user_id: Some(UserId::from_bytes(bytes(user))),
+        occurred_at: after(u32::try_from(n).unwrap()),
+        ..event(n, None)
+    };
+    assert_eq!(outbound.first_unnumbered().await.unwrap(), None);
+    // Of nobody, of somebody else, of a kind that is not wanted, and the one that is.
+    let events = [
+        event(1, None),
+        at(2, 2, "charge.paid"),
+        at(3, 1, "charge.created"),
+        at(4, 1, "charge.paid"),
+    ];
+    put(store, events.map(Write::InsertEvent).into()).await;
+    let oldest = outbound.first_unnumbered().await.unwrap();
+    assert_eq!(oldest, Some(START));
+    store.sequence(10).await.unwrap();
+    assert_eq!(outbound.first_unnumbered().await.unwrap(), None);
+
+    let first = |after, to| {
+        let environment = Arc::clone(&environment);
+        async move { environment.store.first_unrelayed(after, to).await.unwrap() }
+    };
+    assert_eq!(first(0, 100).await, None, "nobody listens");
+    let picky = EndpointRow {
+        after_position: 0,
+        event_types: Some(vec!["charge.paid".into()]),
+        ..endpoint(1, 1)
+    };
+    let deaf = EndpointRow {
+        state: EndpointState::Disabled(DisabledReason::Owner),
+        disabled_at: Some(after(3)),
+        after_position: 0,
+        event_types: None,
+        ..endpoint(2, 2)
+    };
+    let late = EndpointRow {
+        after_position: 4,
+        event_types: None,
+        ..endpoint(3, 2)
+    };
+    for row in [&picky, &deaf, &late] {
+        register(&environment, row, &[]).await;
+    }
+    assert_eq!(first(0, 100).await, Some(after(4)));
+    assert_eq!(first(0, 3).await, None);
+    assert_eq!(first(4, 100).await, None);
+    put_locked(
+        store,
+        lock(&[&picky], &[]),
+        vec![save(&EndpointRow {
+            event_types: None,
+            ..picky.clone()
+        })],
+    )
+    .await;
+    assert_eq!(first(0, 100).await, Some(after(3)), "of every kind");
+}
