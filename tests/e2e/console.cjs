@@ -106,7 +106,7 @@ const tests = {
       const page = await world.operator(0, { language, scheme, device });
       const user = (await world.api("GET", "/v1/me")).id;
       for (const path of ["/console", "/console/transacoes", `/console/transacoes/${id}`, "/console/revisoes",
-        "/console/alertas", "/console/trabalhos", "/console/auditoria", "/console/contas", `/console/contas/${user}`,
+        "/console/saldos", "/console/alertas", "/console/trabalhos", "/console/auditoria", "/console/contas", `/console/contas/${user}`,
         "/sandbox", "/sandbox/painel/roteiros/1", "/console/nada"]) {
         await page.goto(path);
         await page.locator("h1").first().waitFor({ state: "attached" });
