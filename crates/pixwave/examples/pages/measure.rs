@@ -133,7 +133,7 @@ async fn pages(browser: &Browser<'_>) -> Result<Vec<Page>> {
         ("a payout", "payout"),
         ("a transfer", "transfer"),
     ] {
-        let list = format!("/app/transacoes?mes={month}&tipo={kind}");
+        let list = format!("/app/transacoes?mes={month}&tipo={kind}&situacao=success");
         let (text, _) = browser.look(&list, false).await?;
         let id = between(&text, "href=\"/app/transacoes/", "\"").context("there is one")?;
         pages.push(page(name, &format!("/app/transacoes/{id}")));

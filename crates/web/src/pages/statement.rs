@@ -23,7 +23,7 @@ use crate::texts::Texts;
 
 /// Lines of one page, and lines read at once for a file.
 const LINES: u32 = 30;
-const CSV_LINES: u32 = 50;
+const CSV_LINES: u32 = 30;
 /// Months offered.
 const MONTHS: i32 = 24;
 
