@@ -79,7 +79,7 @@ async fn both_sides_list_it_and_each_sees_its_own(database: Database) {
 
     let listed = app.transactions(&bruno).await;
     let seen = app.get(&path).by(&bruno.token).await.body;
-    assert_eq!(listed, [seen.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&seen));
     assert_eq!(seen["direction"], "in");
     assert_eq!(seen["amount_cents"], 2_500);
     assert_eq!(string(&seen, "user_id"), bruno.user_id);

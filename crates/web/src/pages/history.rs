@@ -26,7 +26,7 @@ use crate::texts::Texts;
 /// Rows of one page.
 const ROWS: u32 = 20;
 /// Rows read at once for a file.
-const CSV_ROWS: u32 = 50;
+const CSV_ROWS: u32 = 30;
 /// Months offered.
 const MONTHS: i32 = 24;
 

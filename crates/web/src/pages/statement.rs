@@ -23,7 +23,7 @@ use crate::texts::Texts;
 
 /// Lines of one page, and lines read at once for a file.
 const LINES: u32 = 30;
-const CSV_LINES: u32 = 50;
+const CSV_LINES: u32 = 30;
 /// Months offered.
 const MONTHS: i32 = 24;
 
@@ -112,6 +112,13 @@ fn page(
     let rows = lines.iter().map(|line| lines::row(line, eyes)).collect();
     let is_full = lines.len() == usize::try_from(LINES).unwrap_or(usize::MAX);
     let last = lines.last().filter(|_| is_full);
+    let is_this = offered
+        .first()
+        .is_some_and(|(value, _)| *value == month.name);
+    let closing = match is_this {
+        true => t.statement.closing_now,
+        false => t.statement.closing,
+    };
     let changed = month.closing - month.opening;
     let sign = if changed > 0 { "+\u{a0}" } else { "" };
     StatementPage {
@@ -121,7 +128,7 @@ fn page(
                 t.statement.changed,
                 format!("{sign}{}", format::signed(changed)),
             ),
-            (t.statement.closing, format::signed(month.closing)),
+            (closing, format::signed(month.closing)),
         ],
         more: last.map(|told| {
             let (name, seq) = (&month.name, told.line.seq);
@@ -220,6 +227,7 @@ mod tests {
                 assert!(text.contains(said), "{said}: {text}");
             }
             assert!(text.contains("value=\"2026-11\" selected"));
+            assert!(text.contains(t.statement.closing_now));
             assert!(!text.contains("<script>alert") && page.more.is_none());
             assert!(text.contains(&t.statement.with_fee.replace("{}", "R$\u{a0}0,10")));
         }

@@ -40,6 +40,7 @@ catalogue! {
         opening: "Saldo no início" | "Balance at the start";
         changed: "Movimento" | "Change";
         closing: "Saldo no fim" | "Balance at the end";
+        closing_now: "Saldo agora" | "Balance now";
         after: "Saldo {}" | "Balance {}";
         with_fee: "tarifa de {} incluída" | "fee of {} included";
         empty: "Nenhum lançamento neste mês." | "No entries in this month.";
