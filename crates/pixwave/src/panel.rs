@@ -210,7 +210,10 @@ mod tests {
         crate::wire::install_tls();
         let sandbox = Sandbox::start(SandboxConfig::default()).await.unwrap();
         let panel = Panel(elsewhere(&sandbox.control_url()).unwrap());
-        let down = ArmedFault::always("down");
+        let down = ArmedFault {
+            operation: Some("any".into()),
+            ..ArmedFault::always("down")
+        };
         assert!(panel.arm(Gateway::Efi, down.clone()).await);
         let seen = panel.gateway(Gateway::Efi).await.unwrap();
         assert_eq!(seen.faults, [down]);

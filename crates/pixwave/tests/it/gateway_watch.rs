@@ -61,7 +61,7 @@ async fn an_outage_of_a_minute_calls_people_and_so_does_its_end() {
     look().await;
     look().await;
     let down = ("gateway_down".to_owned(), Some(Gateway::Efi));
-    assert_eq!(told(&app).await, [down.clone()]);
+    assert_eq!(told(&app).await, std::slice::from_ref(&down));
     // Calls come through again, once a probe has.
     let (gateway, operation) = (Gateway::Efi, Operation::Payout);
     let availability = &app.availability;
@@ -69,7 +69,7 @@ async fn an_outage_of_a_minute_calls_people_and_so_does_its_end() {
         .probe_succeeded(gateway, operation, app.now())
         .await;
     look().await;
-    assert_eq!(told(&app).await, [down.clone()]);
+    assert_eq!(told(&app).await, std::slice::from_ref(&down));
     for _ in 0..8 {
         call(&app, Observation::Answered).await;
     }
