@@ -88,10 +88,13 @@ impl Desk {
         self.app.get(&path).by(&self.bia).await.body
     }
 
+    /// The move in this state. What has arrived may be seen before it is booked that it left: an
+    /// arrival is evidence, and the second commit.
     async fn once(&self, id: &str, state: &str) -> Value {
         wait_until(&format!("{id} to be {state}"), LIMIT, || async {
             let seen = self.show(id).await;
-            (seen["state"] == state).then_some(seen)
+            let has_left = cents(&seen, "left_cents") >= cents(&seen, "amount_cents");
+            (seen["state"] == state && (state != "arrived" || has_left)).then_some(seen)
         })
         .await
     }
