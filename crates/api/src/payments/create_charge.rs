@@ -68,8 +68,8 @@ pub(crate) struct PayerBody {
 
 /// Charge
 ///
-/// Answers 202 when the charge is stored; the QR code follows. With `Prefer: wait=N` it answers 201
-/// with `br_code` if a gateway makes the code in time.
+/// Answers 202 when the charge is stored, and to a repeat; the QR code follows. With `Prefer: wait=N` it
+/// answers 201 with `br_code` if a gateway makes the code in time.
 #[utoipa::path(
     post,
     path = "/v1/charges",
@@ -104,9 +104,10 @@ pub(crate) async fn handle(
             Err(error) => tracing::warn!(%error, "the wait for a charge broke off"),
         }
     }
-    let status = match br_code(&accepted.view) {
-        Some(_) => StatusCode::CREATED,
-        None => StatusCode::ACCEPTED,
+    // A repeat is answered like the first: who did not wait was told 202, also once the code is there.
+    let status = match (wait.span(), br_code(&accepted.view)) {
+        (Some(_), Some(_)) => StatusCode::CREATED,
+        (Some(_), None) | (None, _) => StatusCode::ACCEPTED,
     };
     let mut response = answer(status, &accepted);
     if let Some(applied) = wait

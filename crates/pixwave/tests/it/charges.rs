@@ -118,6 +118,10 @@ async fn creation_without_waiting_answers_at_once(database: Database) {
         .at_stage(&person, &charge.id(), "awaiting_payment")
         .await;
     assert!(ready["br_code"].is_string());
+    // Neither the code nor time changes how the same request is answered.
+    let late = app.post("/v1/charges", &body).by(&person.token).key("k");
+    let late = late.expect(202).await;
+    assert!(late.replayed() && late.body["br_code"].is_string());
     let list = app
         .get("/v1/transactions?reference=order-7")
         .by(&person.token)
