@@ -76,7 +76,7 @@ fn locked_charge(locked: &Locked, id: TransactionId) -> Result<&TransactionRecor
     locked.transactions.get(&id).ok_or(Missed::Moved)
 }
 
-fn attempt_of(record: &TransactionRecord, number: u32) -> Option<&AttemptRecord> {
+pub(crate) fn attempt_of(record: &TransactionRecord, number: u32) -> Option<&AttemptRecord> {
     record
         .attempts
         .iter()
@@ -95,6 +95,20 @@ pub(crate) fn deadline(charge: &ChargeRecord, settings: &Settings) -> Option<Mom
         | ChargeStage::Cancelled
         | ChargeStage::CreationFailed => None,
     }
+}
+
+/// The last moment at which a code can expire whose making was asked for and not answered: it lives
+/// from when the gateway made it.
+pub(crate) fn latest_expiry(
+    charge: &ChargeRecord,
+    attempt: &AttemptRecord,
+    settings: &Settings,
+) -> Moment {
+    let last_send = attempt.sends.iter().map(|send| send.opened_at).max();
+    last_send
+        .unwrap_or(attempt.row.created_at)
+        .plus(Span::from_seconds(charge.facts.expires_in_seconds))
+        .plus(settings.call_limit)
 }
 
 /// From here on a lookup that shows no payment means that the charge has expired.

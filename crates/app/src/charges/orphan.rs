@@ -9,7 +9,9 @@ use domain::time::{Moment, Span};
 use serde::{Deserialize, Serialize};
 
 use super::look::{Seen, look, reference};
-use super::{Missed, again_at, attempt_of, finish, locked_charge, locks, pause, run_failed};
+use super::{
+    Missed, again_at, attempt_of, finish, latest_expiry, locked_charge, locks, pause, run_failed,
+};
 use crate::context::{App, Decision};
 use crate::jobs::JobError;
 use crate::ports::gateway::{CancelAnswer, ChargeState};
@@ -90,13 +92,7 @@ fn is_settled(charge: &ChargeRecord, attempt: &AttemptRecord) -> bool {
 
 /// From here on nobody can pay it, wherever it may be.
 fn last_moment(app: &App, charge: &ChargeRecord, attempt: &AttemptRecord) -> Moment {
-    let settings = &app.settings;
-    let last_send = attempt.sends.iter().map(|send| send.opened_at).max();
-    last_send
-        .unwrap_or(attempt.row.created_at)
-        .plus(Span::from_seconds(charge.facts.expires_in_seconds))
-        .plus(settings.call_limit)
-        .plus(settings.expiry_grace)
+    latest_expiry(charge, attempt, &app.settings).plus(app.settings.expiry_grace)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

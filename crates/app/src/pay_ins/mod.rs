@@ -23,7 +23,7 @@ use domain::money::Money;
 use domain::status::Kind;
 
 use self::moved::Moved;
-use crate::charges::deadline;
+use crate::charges::{attempt_of, deadline, latest_expiry};
 use crate::context::{App, CommitError, Decision, IdSeed, Ids, Settings};
 use crate::events;
 use crate::ledger::{BookingError, Books, Heading, Owner};
@@ -301,7 +301,14 @@ impl CreditUnit {
             .step(ChargeStep::PayIn { total }, now)
             .map_err(|illegal| StoreError::Corrupt(illegal.to_string()))?;
         charge.row.gateway = charge.row.gateway.or(Some(self.gateway));
-        charge.facts.attempt = charge.facts.attempt.or(home.attempt);
+        if let (None, Some(number)) = (charge.facts.attempt, home.attempt) {
+            // Paid before its making was answered: until when the code lives is not known.
+            if let Some(attempt) = attempt_of(found, number) {
+                let latest = latest_expiry(&charge, attempt, &self.settings).micros();
+                charge.facts.expires_at = charge.facts.expires_at.max(latest);
+            }
+            charge.facts.attempt = Some(number);
+        }
         if charge.row.end_to_end_id.is_none() {
             charge.row.end_to_end_id = self.observed.end_to_end_id.clone();
         }

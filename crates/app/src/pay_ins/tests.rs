@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::ports::gateway::{ObservedPayer, ObservedReturn};
-use crate::ports::store::{EntryRow, WalletRow};
+use crate::ports::store::{AttemptRecord, EntryRow, SendRow, WalletRow};
 use crate::records::charge::tests::{cents, creating};
 use domain::dispute::DisputeStage;
-use domain::ids::UserId;
+use domain::ids::{AttemptId, UserId};
 use domain::limits::Spent;
 use domain::status::Status;
-use domain::time::Moment;
+use domain::time::{Moment, Span};
 
 const NOW: Moment = Moment::from_micros(1_000_000);
 
@@ -644,4 +644,50 @@ fn what_a_full_wallet_could_not_hold_is_credited_when_it_can() {
     wallet.available = cents(1);
     assert_eq!(settle(&named, &mut locked).0, [Credited::Matched]);
     assert_eq!(available(&locked), 101);
+}
+
+#[test]
+fn a_code_that_is_learnt_by_its_payment_lives_as_long_as_its_last_send_allows() {
+    let charge = creating();
+    let mut locked = world(&charge, 0);
+    let sent = NOW.plus(Span::from_seconds(30));
+    let id = AttemptId::from_bytes([1; 16]);
+    let record = locked.transactions.get_mut(&charge.row.id).unwrap();
+    record.attempts.push(AttemptRecord {
+        row: AttemptRow {
+            id,
+            transaction_id: charge.row.id,
+            number: 1,
+            gateway: Gateway::Efi,
+            attempt_key: "0".repeat(32),
+            request: Vec::new(),
+            live: true,
+            outcome: "sending".into(),
+            reason: None,
+            why: "it is the preferred gateway".into(),
+            licence: None,
+            routing: "{}".into(),
+            gateway_reference: None,
+            evidence_version: 0,
+            created_at: NOW,
+            updated_at: NOW,
+        },
+        sends: vec![SendRow {
+            attempt_id: id,
+            number: 1,
+            opened_at: sent,
+            closed_at: None,
+            verdict: None,
+            class: None,
+            code: None,
+            lease_token: 4,
+        }],
+        evidence: Vec::new(),
+    });
+    apply(&unit(Some(home(&charge)), observed(40, &[])), &mut locked);
+    let charge = ChargeRecord::load(&locked.transactions[&charge.row.id].row).unwrap();
+    assert_eq!(charge.stage.name(), "underpaid");
+    let life = Span::from_seconds(charge.facts.expires_in_seconds);
+    let call = Settings::standard().call_limit;
+    assert_eq!(charge.expires_at(), sent.plus(life).plus(call));
 }
