@@ -10,10 +10,10 @@ use domain::time::{Moment, Span};
 use domain::webhook::EndpointState;
 
 use crate::keyring::Column;
+use crate::query::queue::shared_clock;
 use crate::rows::Reader;
 use crate::rows::outbound as rows;
 use crate::sql::outbound as sql;
-use crate::sql::queue;
 use crate::tx::{Columns, Done, Tx};
 use crate::value::{Val, args};
 
@@ -235,22 +235,13 @@ async fn requeue(tx: &mut Tx, id: WebhookEndpointId) -> Done<()> {
 
 // ---------------------------------------------------------------- claims
 
-/// All processes share the server's clock, where there is one.
-async fn clock(tx: &mut Tx, now: Moment) -> Done<Moment> {
-    if !tx.is_mysql() {
-        return Ok(now);
-    }
-    let micros = tx.int(queue::CLOCK, args![]).await?;
-    Ok(micros.map_or(now, Moment::from_micros))
-}
-
 pub(crate) async fn claim_relay(
     tx: &mut Tx,
     name: &str,
     now: Moment,
     lease: Span,
 ) -> Done<Option<RelayRow>> {
-    let now = clock(tx, now).await?;
+    let now = shared_clock(tx).await?.unwrap_or(now);
     let found = tx.row(sql::LOCK_RELAY, args![name]).await?;
     let Some(row) = found.map(rows::relay).transpose()? else {
         return Err(StoreError::Corrupt(format!("relays: no row {name}")).into());
@@ -274,7 +265,7 @@ pub(crate) async fn claim_endpoints(
     lease: Span,
     limit: u32,
 ) -> Done<Vec<EndpointRow>> {
-    let now = clock(tx, now).await?;
+    let now = shared_clock(tx).await?.unwrap_or(now);
     let mut ids: Vec<WebhookEndpointId> = Vec::new();
     for columns in tx.rows(sql::CLAIMABLE_ENDPOINTS, args![now, limit]).await? {
         let mut row = Reader::new("webhook_endpoints", columns);

@@ -353,7 +353,7 @@ impl Store for SqlStore {
     }
 
     async fn clock(&self) -> Result<Option<Moment>, StoreError> {
-        query!(self, Statement, [] queue::clock())
+        query!(self, Statement, [] queue::shared_clock())
     }
 
     async fn next_job_at(&self) -> Result<Option<Moment>, StoreError> {

@@ -16,6 +16,7 @@ use crate::fault::{Fault, SYSTEM_ACCOUNT, unavailable};
 use crate::lite;
 use crate::my_open;
 use crate::outbound;
+use crate::query::queue::shared_clock;
 use crate::rows::{self, Reader};
 use crate::sql::{Sql, float_moves, ledger, people, queue, transactions};
 use crate::tx::{Columns, Done, Engine, Tx};
@@ -80,12 +81,7 @@ pub(crate) async fn perform(tx: &mut Tx, request: &Request) -> Done<Reply> {
             limit,
         } => {
             // The lease is liveness only: on MySQL all workers share the server's clock.
-            let now = if tx.is_mysql() {
-                let micros = tx.int(queue::CLOCK, args![]).await?;
-                micros.map_or(*now, Moment::from_micros)
-            } else {
-                *now
-            };
+            let now = shared_clock(tx).await?.unwrap_or(*now);
             claim(tx, kinds, now, now.plus(*lease), *limit)
                 .await
                 .map(Reply::Jobs)

@@ -10,7 +10,8 @@ use crate::sql::queue;
 use crate::tx::{Done, Tx};
 use crate::value::args;
 
-pub(crate) async fn clock(tx: &mut Tx) -> Done<Option<Moment>> {
+/// The server's clock, which all processes share.
+pub(crate) async fn shared_clock(tx: &mut Tx) -> Done<Option<Moment>> {
     if !tx.is_mysql() {
         // The file has one owner, whose clock is the only one.
         return Ok(None);
