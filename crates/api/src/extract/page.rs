@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use serde_json::{Map, Value};
+use utoipa::IntoParams;
 
 use super::fields::Fields;
 use super::read::{Read, reason};
@@ -14,6 +15,17 @@ use crate::error::{FieldError, Problem};
 
 const DEFAULT_LIMIT: u32 = 50;
 const LARGEST_LIMIT: u32 = 200;
+
+/// What [`Query::limit`] and [`Query::cursor`] read, where a list takes nothing else.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the query that handlers read")]
+pub(crate) struct PageParameters {
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
 
 /// The parameters of the query, to be taken like fields.
 pub struct Query(pub Fields);

@@ -3,25 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use domain::ids::FloatMoveId;
-use utoipa::IntoParams;
 
 use crate::Api;
 use crate::error::Problem;
 use crate::extract::caller::{Authorized, Operators};
-use crate::extract::page::{Query, next_cursor};
+use crate::extract::page::{PageParameters, Query, next_cursor};
 use crate::wire::Page;
 use crate::wire::float_move::FloatMoveBody;
-
-/// Which page.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "describes the query that the handler reads")]
-pub(crate) struct Parameters {
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// List float moves
 #[utoipa::path(
@@ -30,7 +18,7 @@ pub(crate) struct Parameters {
     operation_id = "list_float_moves",
     tag = "Operations",
     security(("bearer" = ["operator"])),
-    params(Parameters),
+    params(PageParameters),
     responses((status = 200, description = "A page, the newest first.",
         body = Page<FloatMoveBody>))
 )]
