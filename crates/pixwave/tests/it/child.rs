@@ -67,6 +67,27 @@ pub async fn typed(mut command: Command, line: &str) -> Output {
     output.expect("it does not panic")
 }
 
+/// `pixwave COMMAND WORDS…` in a folder beside the server at this port, with a line on its standard
+/// input.
+pub async fn operate(folder: &Path, port: &str, words: &[&str], line: &str) -> Output {
+    let mut command = pixwave(folder, &[("HTTP_PORT", port)]);
+    command.args(words);
+    typed(command, line).await
+}
+
+/// Makes the embedded mode's people: a customer and two operators, each as kind, e-mail, password.
+pub async fn seeded(folder: &Path) -> [Vec<String>; 3] {
+    let mut seed = pixwave(folder, &[]);
+    seed.arg("seed");
+    let told = stdout(&run(seed).await);
+    let words =
+        |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+    let people = told.lines().map(words).filter(|words| words.len() == 3);
+    let people: Vec<Vec<String>> = people.collect();
+    let three = people.try_into();
+    three.unwrap_or_else(|_| panic!("a customer and two operators: {told}"))
+}
+
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

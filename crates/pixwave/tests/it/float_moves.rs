@@ -538,25 +538,13 @@ async fn what_does_not_arrive_is_alerted_once(database: Database) {
 
 /// `pixwave float …` with a line on its standard input.
 async fn typed(folder: &Folder, port: &str, words: &[&str], line: &str) -> std::process::Output {
-    let mut command = pixwave(&folder.0, &[("HTTP_PORT", port)]);
-    command.arg("float").args(words);
-    child::typed(command, line).await
+    child::operate(&folder.0, port, &[&["float"], words].concat(), line).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_operators_move_float_from_the_command_line() {
     let folder = Folder::new();
-    let mut seed = pixwave(&folder.0, &[]);
-    seed.arg("seed");
-    let seeded = stdout(&run(seed).await);
-    let people: Vec<Vec<&str>> = seeded
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .filter(|words: &Vec<&str>| words.len() == 3)
-        .collect();
-    let [_, ana, bia] = people.as_slice() else {
-        panic!("a customer and two operators: {seeded}");
-    };
+    let [_, ana, bia] = &child::seeded(&folder.0).await;
     let port = free_port().to_string();
     let variables = [("HTTP_PORT", port.as_str())];
     let mut server = ServerProcess::start(&folder.0, &variables).await;
@@ -569,22 +557,22 @@ async fn two_operators_move_float_from_the_command_line() {
         "--reason",
         "it runs low",
         "--as",
-        ana[1],
+        &ana[1],
     ];
-    let proposed = typed(&folder, &port, &[&way[..], &amount].concat(), ana[2]).await;
+    let proposed = typed(&folder, &port, &[&way[..], &amount].concat(), &ana[2]).await;
     assert!(proposed.status.success(), "{}", stderr(&proposed));
     let said = stdout(&proposed);
     let id = said.split_whitespace().next().expect("an id").to_owned();
-    let same = typed(&folder, &port, &["approve", &id, "--as", ana[1]], ana[2]).await;
+    let same = typed(&folder, &port, &["approve", &id, "--as", &ana[1]], &ana[2]).await;
     assert_eq!(same.status.code(), Some(3));
     assert!(stderr(&same).contains("same_person"), "{}", stderr(&same));
-    let approved = typed(&folder, &port, &["approve", &id, "--as", bia[1]], bia[2]).await;
+    let approved = typed(&folder, &port, &["approve", &id, "--as", &bia[1]], &bia[2]).await;
     assert!(
         stdout(&approved).contains("is sending (txn_"),
         "{}",
         stdout(&approved)
     );
-    let late = typed(&folder, &port, &["decline", &id, "--as", bia[1]], bia[2]).await;
+    let late = typed(&folder, &port, &["decline", &id, "--as", &bia[1]], &bia[2]).await;
     assert!(
         stderr(&late).contains("proposal_closed"),
         "{}",

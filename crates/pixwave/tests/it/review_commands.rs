@@ -12,25 +12,13 @@ use crate::harness::{Folder, LIMIT};
 
 /// `pixwave review …` with a line on its standard input.
 async fn typed(folder: &Path, port: &str, words: &[&str], line: &str) -> Output {
-    let mut command = pixwave(folder, &[("HTTP_PORT", port)]);
-    command.arg("review").args(words);
-    child::typed(command, line).await
+    child::operate(folder, port, &[&["review"], words].concat(), line).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_operators_decide_from_the_command_line() {
     let folder = Folder::new();
-    let mut seed = pixwave(&folder.0, &[]);
-    seed.arg("seed");
-    let seeded = stdout(&run(seed).await);
-    let people: Vec<Vec<&str>> = seeded
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .filter(|words: &Vec<&str>| words.len() == 3)
-        .collect();
-    let [customer, ana, bia] = people.as_slice() else {
-        panic!("a customer and two operators: {seeded}");
-    };
+    let [customer, ana, bia] = &child::seeded(&folder.0).await;
     let port = free_port().to_string();
     let variables = [("HTTP_PORT", port.as_str()), ("IN_DOUBT_DEADLINE", "1s")];
     let mut server = ServerProcess::start(&folder.0, &variables).await;
@@ -42,7 +30,7 @@ async fn two_operators_decide_from_the_command_line() {
     ] {
         client.put("/sandbox/gateways/efi/faults", &fault).await;
     }
-    let who = json!({"email": customer[1], "password": customer[2]});
+    let who = json!({"email": &customer[1], "password": &customer[2]});
     let session = client.post("/v1/sessions", &who).expect(201).await;
     let token = string(&session.body, "token");
     let body = json!({"amount_cents": 700, "pix_key": "padaria@example.com"});
@@ -72,9 +60,9 @@ async fn two_operators_decide_from_the_command_line() {
         "--as",
     ];
     let with = |email| [&propose[..], &[email]].concat();
-    let wrong = typed(&folder.0, &port, &with(ana[1]), "not the password").await;
+    let wrong = typed(&folder.0, &port, &with(&ana[1]), "not the password").await;
     assert_eq!(wrong.status.code(), Some(3), "{}", stderr(&wrong));
-    let proposed = typed(&folder.0, &port, &with(ana[1]), ana[2]).await;
+    let proposed = typed(&folder.0, &port, &with(&ana[1]), &ana[2]).await;
     assert!(proposed.status.success(), "{}", stderr(&proposed));
     let said = stdout(&proposed);
     let proposal = said.split_whitespace().next().expect("an id").to_owned();
@@ -89,10 +77,10 @@ async fn two_operators_decide_from_the_command_line() {
     }
 
     let approve = |email| ["approve", &id, &proposal, "--as", email];
-    let same = typed(&folder.0, &port, &approve(ana[1]), ana[2]).await;
+    let same = typed(&folder.0, &port, &approve(&ana[1]), &ana[2]).await;
     assert_eq!(same.status.code(), Some(3));
     assert!(stderr(&same).contains("same_person"), "{}", stderr(&same));
-    let approved = typed(&folder.0, &port, &approve(bia[1]), bia[2]).await;
+    let approved = typed(&folder.0, &port, &approve(&bia[1]), &bia[2]).await;
     assert!(approved.status.success(), "{}", stderr(&approved));
     assert!(stdout(&approved).contains("settled (success)"));
     let listed = stdout(&typed(&folder.0, &port, &["list"], "").await);
@@ -107,7 +95,7 @@ async fn two_operators_decide_from_the_command_line() {
 
     server.signal("TERM");
     assert!(server.ended().await.success());
-    let alone = typed(&folder.0, &port, &approve(bia[1]), bia[2]).await;
+    let alone = typed(&folder.0, &port, &approve(&bia[1]), &bia[2]).await;
     assert_eq!(alone.status.code(), Some(1), "nobody answers");
     let odd = typed(&folder.0, &port, &["show", "payout-7"], "").await;
     assert_eq!(odd.status.code(), Some(1));
